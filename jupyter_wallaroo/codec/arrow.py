@@ -1,0 +1,128 @@
+"""Arrow IPC, the mother tongue: file or stream in, file out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+
+from jupyter_wallaroo.codec.batch import Answer, Cells, Column, Decoded, arrow_array
+from jupyter_wallaroo.codec.records import metadata
+from jupyter_wallaroo.codec.selection import Selection
+from jupyter_wallaroo.errors import InvalidInput
+from jupyter_wallaroo.strict_json import Buffer
+
+MAX_CELLS = 500_000_000
+"""Rows times columns of one body."""
+
+_FILE_MAGIC = b"ARROW1"
+
+_METADATA_TYPES = {
+    "last_model": pa.string(),
+    "pipeline_version": pa.string(),
+    "elapsed": pa.list_(pa.uint64()),
+    "dropped": pa.list_(pa.string()),
+    "partition": pa.string(),
+}
+
+
+def decode(body: Buffer) -> Decoded:
+    """Return the columns of an Arrow IPC file or stream.
+
+    Every batch is validated in full before it is used: of 1,080 mutated bodies 15 killed pyarrow unvalidated, none
+    after it (SECURITY D5).
+
+    Raises
+    ------
+    InvalidInput
+        Not Arrow, cut short, damaged, without rows, or too large when unpacked.
+    """
+    if not body:
+        raise InvalidInput("The request body is empty: expected an Arrow IPC file.")
+    try:
+        table = _read(pa.py_buffer(body), is_file=bytes(body[:6]) == _FILE_MAGIC)
+    except (pa.ArrowException, OSError, ValueError, TypeError) as error:
+        reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+        raise InvalidInput(
+            f"The request body is not a sound Arrow IPC file: {reason}.",
+            hint="Write it with pyarrow.ipc.new_file(sink, table.schema) and close the writer before sending.",
+        ) from None
+    if not table.num_rows or not table.num_columns:
+        raise InvalidInput(f"The Arrow body has {table.num_rows} rows and {table.num_columns} columns.")
+    if len(set(table.column_names)) != table.num_columns:
+        raise InvalidInput(f"The Arrow body has a column twice: {table.column_names}.")
+    return Decoded(table.num_rows, {name: _whole(table.column(name)) for name in table.column_names})
+
+
+def _read(buffer: pa.Buffer, *, is_file: bool) -> pa.Table:
+    reader = pa.ipc.open_file(buffer) if is_file else pa.ipc.open_stream(buffer)
+    batches = []
+    for batch in _batches(reader):
+        batch.validate(full=True)
+        if batch.num_rows * max(1, batch.num_columns) > MAX_CELLS:
+            raise ValueError(f"more than {MAX_CELLS} cells")
+        batches.append(batch)
+    return pa.Table.from_batches(batches, reader.schema)
+
+
+def _batches(reader: pa.RecordBatchFileReader | pa.RecordBatchStreamReader) -> Iterator[pa.RecordBatch]:
+    if isinstance(reader, pa.RecordBatchFileReader):
+        return (reader.get_batch(index) for index in range(reader.num_record_batches))
+    return iter(reader)
+
+
+def _whole(column: pa.ChunkedArray) -> pa.Array:
+    array = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+    return array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
+
+
+def encode(answer: Answer, selection: Selection) -> bytes:
+    """Return the answer as an Arrow IPC file, nested or flat as `records.encode` does."""
+    names: list[str] = []
+    arrays: list[pa.Array] = []
+    for group, fields in _groups(answer, selection):
+        if isinstance(fields, pa.Array):
+            names.append(group)
+            arrays.append(fields)
+        elif selection.separator is None:
+            names.append(group)
+            arrays.append(pa.StructArray.from_arrays(list(fields.values()), list(fields)))
+        else:
+            names.extend(f"{group}{selection.separator}{name}" for name in fields)
+            arrays.extend(fields.values())
+    return write_file(pa.Table.from_arrays(arrays, names))
+
+
+def write_file(table: pa.Table) -> bytes:
+    """Return ``table`` as the bytes of an Arrow IPC file."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table)
+    body: bytes = sink.getvalue().to_pybytes()
+    return body
+
+
+def _groups(answer: Answer, selection: Selection) -> list[tuple[str, pa.Array | dict[str, pa.Array]]]:
+    found: list[tuple[str, pa.Array | dict[str, pa.Array]]] = []
+    if selection.wants("time"):
+        found.append(("time", pa.array(np.full(answer.rows, answer.time_ms, np.int64))))
+    columns: tuple[tuple[str, dict[str, Cells | Column]], ...]
+    columns = (("in", dict(sorted(answer.request.items()))), ("out", dict(answer.outputs)))
+    for group, members in columns:
+        wanted = {name: arrow_array(column) for name, column in members.items() if selection.wants(group, name)}
+        if wanted:
+            found.append((group, wanted))
+    if selection.wants("anomaly", "count"):
+        found.append(("anomaly", {"count": pa.array(np.zeros(answer.rows, np.uint32))}))
+    shared = {name: value for name, value in metadata(answer).items() if selection.wants("metadata", name)}
+    if shared:
+        found.append(("metadata", {name: constant(value, name, answer.rows) for name, value in shared.items()}))
+    return found
+
+
+def constant(value: object, name: str, rows: int) -> pa.Array:
+    """Return metadata field ``name`` with the same ``value`` in every row."""
+    kind = _METADATA_TYPES[name]
+    one = pa.array([value], kind)
+    return one if rows == 1 else one.take(pa.array(np.zeros(rows, np.int32)))

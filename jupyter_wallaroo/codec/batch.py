@@ -1,0 +1,74 @@
+"""Columns in memory, between the wire and a model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+
+Tensor = np.ndarray[Any, np.dtype[Any]]
+"""A numeric column: the first axis is the rows."""
+
+Column: TypeAlias = Tensor | pa.Array
+"""A column: a tensor, or an Arrow array for text, booleans and everything nested or ragged."""
+
+Batch = dict[str, Column]
+"""Columns of equal length by name."""
+
+Cells = list[Any]
+"""A column as JSON gave it: one Python value per row."""
+
+
+@dataclass(slots=True)
+class Decoded:
+    """A request body: its rows and columns, not yet fitted to any model."""
+
+    rows: int
+    columns: dict[str, Cells | pa.Array]
+
+
+@dataclass(slots=True)
+class Answer:
+    """What one inference gave, before it is written in anybody's format.
+
+    ``request`` holds the columns as they came (JSON values are echoed as sent), ``outputs`` what the models gave,
+    ``time_ms`` the instant all rows share (S5-23), ``elapsed_ns`` the parse time, then one entry per step.
+    """
+
+    rows: int
+    request: dict[str, Cells | Column]
+    outputs: Batch
+    time_ms: int
+    elapsed_ns: list[int]
+    last_model: str
+    pipeline_version: str
+    partition: str
+    model_name: str
+    model_version: str
+    pipeline_name: str
+    dropped: list[str] = field(default_factory=list)
+
+
+def python_values(column: Cells | Column) -> list[Any]:
+    """Return a column as one plain Python value per row."""
+    if isinstance(column, list):
+        return column
+    values: list[Any] = column.tolist() if isinstance(column, np.ndarray) else column.to_pylist()
+    return values
+
+
+def arrow_array(column: Cells | Column) -> pa.Array:
+    """Return a column as an Arrow array: a tensor of shape (rows, k, …) becomes lists (of lists) without copying."""
+    if isinstance(column, list):
+        return pa.array(column)
+    if not isinstance(column, np.ndarray):
+        return column
+    array = pa.array(np.ascontiguousarray(column).reshape(-1))
+    for axis in range(column.ndim - 1, 0, -1):
+        width = column.shape[axis]
+        count = int(np.prod(column.shape[:axis], dtype=np.int64))
+        offsets = np.arange(0, (count + 1) * width, width, dtype=np.int32) if width else np.zeros(count + 1, np.int32)
+        array = pa.ListArray.from_arrays(offsets, array)
+    return array

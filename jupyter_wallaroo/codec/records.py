@@ -1,0 +1,128 @@
+"""pandas-records JSON: a list of objects, one a row."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from msgspec import Raw
+
+from jupyter_wallaroo import strict_json
+from jupyter_wallaroo.codec.batch import Answer, Decoded, python_values
+from jupyter_wallaroo.codec.selection import Selection
+from jupyter_wallaroo.errors import InvalidInput
+
+Row = dict[str, Any]
+
+_encode = msgspec.json.Encoder().encode
+
+
+def decode(body: strict_json.Buffer) -> Decoded:
+    """Return the columns of a records body; every row must have the same keys.
+
+    Raises
+    ------
+    InvalidInput
+        Not a non-empty list of objects with the same keys, or a key twice in one object.
+    """
+    return from_rows(strict_json.decode(body), body)
+
+
+def from_rows(rows: Any, body: strict_json.Buffer) -> Decoded:
+    """Return the columns of already parsed ``rows``; ``body`` is looked at again only for duplicate keys."""
+    if not isinstance(rows, list) or not rows or not isinstance(rows[0], dict) or not rows[0]:
+        raise InvalidInput(
+            f"Expected pandas records, a non-empty JSON list of objects; got {_name(rows)}.",
+            hint='For example [{"tensor": [0.1, 0.2]}], as DataFrame.to_json(orient="records") writes it.',
+        )
+    names = list(rows[0])
+    try:
+        columns: dict[str, Any] = {name: [row[name] for row in rows] for name in names}
+        same = all(len(row) == len(names) for row in rows)
+    except (KeyError, TypeError):
+        same = False
+    if not same:
+        _explain(rows, names)
+    if bytes(body).count(b":") != len(rows) * len(names):
+        strict_json.check_duplicates(body)
+    return Decoded(len(rows), columns)
+
+
+def _explain(rows: list[Any], names: list[str]) -> None:
+    for number, row in enumerate(rows):
+        if not isinstance(row, dict):
+            raise InvalidInput(f"Row {number}: expected an object with {names}; got {_name(row)}.")
+        if set(row) != set(names):
+            raise InvalidInput(f"Row {number}: expected the columns {sorted(names)} of row 0; got {sorted(row)}.")
+
+
+def _name(value: Any) -> str:
+    names = {dict: "an object", list: "a list", str: "text", bool: "a boolean", type(None): "null"}
+    if value == []:
+        return "an empty list"
+    if isinstance(value, list) and not isinstance(value[0], dict):
+        return f"a list of {_name(value[0])}"
+    return names.get(type(value), "a number")
+
+
+def encode(answer: Answer, selection: Selection) -> bytes:
+    """Return the answer as records: nested objects, or flat ones when the selection has a separator.
+
+    Notes
+    -----
+    Both ``check_failures`` (2023) and ``anomaly.count`` (2024 and later) are written (A14). ``in`` fields are in
+    alphabetical order (S2-34).
+    """
+    rows: list[Row] = [{} for _ in range(answer.rows)]
+    for group, fields in groups(answer, selection):
+        if isinstance(fields, dict):
+            _fill(rows, group, fields, selection.separator)
+        else:
+            for row in rows:
+                row[group] = fields
+    return _encode(rows)
+
+
+def groups(answer: Answer, selection: Selection) -> list[tuple[str, Any]]:
+    """Return the wanted groups in the order of S2-33: a value that all rows share, or columns by field name."""
+    found: list[tuple[str, Any]] = []
+    if selection.wants("time"):
+        found.append(("time", answer.time_ms))
+    for group, columns in (("in", answer.request), ("out", answer.outputs)):
+        if selection.may_want(group):
+            names = sorted(columns) if group == "in" else list(columns)
+            fields = {name: python_values(columns[name]) for name in names if selection.wants(group, name)}
+            if fields:
+                found.append((group, fields))
+    if selection.wants("check_failures"):
+        found.append(("check_failures", []))
+    if selection.wants("anomaly", "count"):
+        found.append(("anomaly", {"count": [0] * answer.rows}))
+    if selection.may_want("metadata"):
+        wanted = {name: value for name, value in metadata(answer).items() if selection.wants("metadata", name)}
+        if wanted:
+            found.append(("metadata", {name: [Raw(_encode(value))] * answer.rows for name, value in wanted.items()}))
+    return found
+
+
+def metadata(answer: Answer) -> dict[str, Any]:
+    """Return what all rows of an answer have in common."""
+    return {
+        "last_model": answer.last_model,
+        "pipeline_version": answer.pipeline_version,
+        "elapsed": answer.elapsed_ns,
+        "dropped": answer.dropped,
+        "partition": answer.partition,
+    }
+
+
+def _fill(rows: list[Row], group: str, fields: dict[str, list[Any]], separator: str | None) -> None:
+    if separator is None:
+        names = list(fields)
+        for row, cells in zip(rows, zip(*fields.values(), strict=True), strict=True):
+            row[group] = dict(zip(names, cells, strict=True))
+        return
+    for name, values in fields.items():
+        key = f"{group}{separator}{name}"
+        for row, value in zip(rows, values, strict=True):
+            row[key] = value

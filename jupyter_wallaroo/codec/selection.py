@@ -1,0 +1,38 @@
+"""Which fields of an answer the caller asked for (``dataset[]``, ``dataset.exclude[]``; contract/inference.md)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The fields to write, and how their names are joined.
+
+    Parameters
+    ----------
+    dataset
+        Groups (``in``, ``out``, ``time``, ``anomaly``, ``metadata``) or leaves (``anomaly.count``); none or
+        ``*``: all.
+    exclude
+        Groups or leaves to leave out; a leaf that ``dataset`` names survives the exclusion of its group.
+    separator
+        What joins group and field in a flat answer; None gives nested objects.
+    """
+
+    dataset: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    separator: str | None = None
+
+    def wants(self, group: str, leaf: str | None = None) -> bool:
+        """Tell whether ``group`` (or ``group.leaf``) is to be written."""
+        path = group if leaf is None else f"{group}.{leaf}"
+        if leaf is not None and path in self.dataset:
+            return True
+        if group in self.exclude or path in self.exclude:
+            return False
+        return not self.dataset or "*" in self.dataset or group in self.dataset or path in self.dataset
+
+    def may_want(self, group: str) -> bool:
+        """Tell whether any field of ``group`` may be written."""
+        return self.wants(group) or any(item.startswith(f"{group}.") for item in self.dataset)

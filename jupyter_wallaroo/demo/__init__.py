@@ -1,0 +1,1 @@
+"""The demo that `jupyter wallaroo demo` ships: a small real classifier and the data to ask it about."""

@@ -1,0 +1,98 @@
+"""What every engine process does at its start and at its end.
+
+It limits its own memory before anything large is imported, asks the kernel to be killed should the server die, and
+answers frames until the connection ends. One frame is worked on at a time, in the order they came.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import os
+import resource
+import signal
+import socket
+from collections.abc import Callable
+
+import msgspec
+
+from jupyter_wallaroo.engine.frames import Buffer, FrameConnection, Kind
+from jupyter_wallaroo.errors import EngineFailure, StorageFull, WallarooError
+
+_PR_SET_PDEATHSIG = 1
+_encode = msgspec.msgpack.Encoder().encode
+
+Handler = Callable[[bytes, Buffer], tuple[bytes, Buffer]]
+"""Takes a frame's head and body, gives the answer's; raises a `WallarooError` to refuse."""
+
+
+def limit(*, memory_bytes: int, cpu_s: int = 0) -> None:
+    """Bound this process: its address space, its CPU seconds; no core files, no open files beyond need.
+
+    Parameters
+    ----------
+    memory_bytes, cpu_s
+        0 leaves the limit as it is.
+    """
+    if memory_bytes:
+        resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+    if cpu_s:
+        resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    os.umask(0o077)
+
+
+def die_with_parent(parent: int) -> None:
+    """Ask the kernel to kill this process when its parent dies (Linux; elsewhere the socket's end does)."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    except (OSError, AttributeError):
+        return
+    if os.getppid() != parent:
+        os._exit(0)
+
+
+class Worker:
+    """Answers frames with handlers until the connection ends.
+
+    Parameters
+    ----------
+    handlers
+        What to do with each kind of frame.
+    """
+
+    def __init__(self, handlers: dict[int, Handler]) -> None:
+        self._handlers = handlers
+        self._connection = FrameConnection(self)
+        self._ended = asyncio.Event()
+
+    async def serve(self, inherited: socket.socket) -> None:
+        """Answer until the other end closes ``inherited``."""
+        loop = asyncio.get_running_loop()
+        await loop.create_connection(lambda: self._connection, sock=inherited)
+        await self._ended.wait()
+
+    def frame_received(self, number: int, kind: int, head: bytes, body: Buffer) -> None:
+        """Work on one frame and queue its answer."""
+        try:
+            answer = self._handlers[kind](head, body)
+        except WallarooError as error:
+            self._connection.send(number, Kind.FAILURE, _encode(error.to_wire()))
+        except MemoryError:
+            failure = EngineFailure("The engine ran out of memory.", hint="Raise the memory of the deployment.")
+            self._connection.send(number, Kind.FAILURE, _encode(failure.to_wire()))
+        except OSError as error:
+            full = StorageFull(f"The inference could not be logged: {error.strerror}. It was not answered.")
+            self._connection.send(number, Kind.FAILURE, _encode(full.to_wire()))
+        else:
+            self._connection.send(number, Kind.ANSWER, *answer)
+
+    def connection_ended(self) -> None:
+        """End with the connection."""
+        self._ended.set()
+
+
+def ping(head: bytes, body: Buffer) -> tuple[bytes, Buffer]:
+    """Answer a sign of life with another."""
+    return b"", b""

@@ -1,0 +1,98 @@
+"""One replica of one deployment: decode, validate, run, log, encode."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import msgspec
+
+from jupyter_wallaroo.codec import arrow, records, tensors
+from jupyter_wallaroo.codec.batch import Answer, Decoded
+from jupyter_wallaroo.codec.selection import Selection
+from jupyter_wallaroo.engine.frames import Buffer, Kind
+from jupyter_wallaroo.engine.pipeline import Pipeline, journal_columns
+from jupyter_wallaroo.engine.process import Handler, ping
+from jupyter_wallaroo.errors import DeadlineExceeded, EngineFailure
+from jupyter_wallaroo.segments.journal import Extra, Journal
+from jupyter_wallaroo.segments.layout import Layout
+from jupyter_wallaroo.types.plan import InferRequest, Loaded, MediaType, Plan
+
+_decode_plan = msgspec.msgpack.Decoder(Plan).decode
+_decode_request = msgspec.msgpack.Decoder(InferRequest).decode
+_encode = msgspec.msgpack.Encoder().encode
+
+_ACCEPTED = {media: media.value.encode() for media in MediaType}
+
+
+class Replica:
+    """Serves one plan from `load` until the process ends."""
+
+    def __init__(self) -> None:
+        self._pipeline: Pipeline | None = None
+        self._journal: Journal | None = None
+        self._layout = Layout((), False, "", "", "")
+        self._selections: dict[tuple[tuple[str, ...], tuple[str, ...], str | None], Selection] = {}
+
+    def handlers(self) -> dict[int, Handler]:
+        """Return what a replica answers."""
+        return {Kind.LOAD: self.load, Kind.PING: ping, Kind.INFER: self.infer}
+
+    def load(self, head: bytes, body: Buffer) -> tuple[bytes, Buffer]:
+        """Load the models of a `Plan`, run nothing yet, and answer `Loaded`."""
+        started = time.perf_counter()
+        plan = _decode_plan(head)
+        pipeline = Pipeline(plan)
+        self._journal = Journal(Path(plan.journal_directory), plan.replica, plan.durability)
+        self._layout = Layout((), False, pipeline.last_model, plan.pipeline_version, plan.replica)
+        self._pipeline = pipeline
+        return _encode(Loaded(load_s=time.perf_counter() - started)), b""
+
+    def infer(self, head: bytes, body: Buffer) -> tuple[bytes, Buffer]:
+        """Answer one inference; it is in the journal before this returns.
+
+        Raises
+        ------
+        InvalidInput
+            The body does not fit the pipeline.
+        DeadlineExceeded
+            Its turn came too late; it was not run.
+        """
+        request = _decode_request(head)
+        if time.monotonic() > request.deadline:
+            raise DeadlineExceeded("The time limit of the request passed while it was waiting for its turn.")
+        if self._pipeline is None or self._journal is None:
+            raise EngineFailure("An inference came before the models were loaded.")
+        started = time.perf_counter_ns()
+        decoded, accepts = self._decode(request, body)
+        parse_ns = time.perf_counter_ns() - started
+        result = self._pipeline.run(decoded)
+        time_ms = self._journal.stamp()
+        answer = self._pipeline.answer(decoded, result, time_ms=time_ms, parse_ns=parse_ns)
+        encoded = self._encode(request, accepts, answer)
+        self._journal.append(
+            self._layout, decoded.rows, time_ms, Extra(answer.elapsed_ns, answer.dropped), journal_columns(result)
+        )
+        return _ACCEPTED[accepts], encoded
+
+    def _decode(self, request: InferRequest, body: Buffer) -> tuple[Decoded, MediaType]:
+        if request.content is MediaType.RECORDS:
+            return records.decode(body), request.accepts
+        if request.content is MediaType.ARROW:
+            return arrow.decode(body), request.accepts
+        decoded, is_records = tensors.decode(body)
+        is_plain = request.accepts is MediaType.TENSORS
+        return decoded, MediaType.RECORDS if is_records and is_plain else request.accepts
+
+    def _encode(self, request: InferRequest, accepts: MediaType, answer: Answer) -> bytes:
+        if accepts is MediaType.TENSORS:
+            return tensors.encode(answer)
+        key = (request.dataset, request.exclude, request.separator)
+        selection = self._selections.get(key)
+        if selection is None:
+            if len(self._selections) > 100:
+                self._selections.clear()
+            selection = self._selections[key] = Selection(*key)
+        if accepts is MediaType.ARROW:
+            return arrow.encode(answer, selection)
+        return records.encode(answer, selection)

@@ -1,0 +1,269 @@
+"""The journal: one file that one replica appends each inference to, before the answer leaves.
+
+A file begins with a magic word and a random seed; entries follow, each a header (checksum, length, kind) and a
+payload. A payload is either a `Layout`, which later entries refer to by its number, or the columns of one inference as
+they lie in memory. The checksum is XXH3 seeded with the file's seed: 18 µs for 1.2 MB, where CRC-32 took 324 µs.
+
+The writer holds an exclusive `flock` for as long as it lives; whoever can take the lock knows that the journal is
+finished. A torn entry at the end, from a writer that was killed, fails its checksum and is dropped with what follows.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import struct
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import xxhash
+from msgspec import Struct
+
+from jupyter_wallaroo.codec.batch import Batch
+from jupyter_wallaroo.segments.layout import Layout, split, stream
+from jupyter_wallaroo.types.plan import Durability
+
+ROLL_BYTES = 64 * 2**20
+ROLL_AGE_S = 600.0
+SYNC_PERIOD_S = 1.0
+SUFFIX = ".journal"
+
+_MAGIC = b"WLRJ0001"
+_FILE_HEADER = struct.Struct("<8sQ")
+_ENTRY_HEADER = struct.Struct("<QIB3x")
+_RECORDS_HEADER = struct.Struct("<IIqI")
+_LAYOUT, _RECORDS = 1, 2
+_JOIN_BELOW = 16_384
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode_layout = msgspec.msgpack.Decoder(Layout).decode
+
+
+class Extra(Struct, frozen=True, array_like=True):
+    """What one inference says of itself besides its columns: nanoseconds per step, columns not logged."""
+
+    elapsed_ns: list[int]
+    dropped: list[str]
+
+
+_decode_extra = msgspec.msgpack.Decoder(Extra).decode
+
+
+class Journal:
+    """The append side; one thread appends, another may flush to disk.
+
+    Parameters
+    ----------
+    directory
+        Where the file is made; created when missing.
+    replica
+        The writer's name, part of the file's name.
+    durability
+        When appended records are forced to the disk: never, within a second, or before each `append` returns.
+    """
+
+    def __init__(self, directory: Path, replica: str, durability: Durability) -> None:
+        self._directory = directory
+        self._replica = replica
+        self._durability = durability
+        self._files = 0
+        self._last_ms = 0
+        self._layouts: dict[Layout, int] = {}
+        self._lock = threading.Condition()
+        self._dirty = False
+        self._closed = False
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._open()
+        if durability is Durability.SECOND:
+            threading.Thread(target=self._sync_each_second, name="journal-sync", daemon=True).start()
+
+    def stamp(self) -> int:
+        """Return the time for the next record, in ms since the epoch; it never runs backwards within a journal."""
+        self._last_ms = max(self._last_ms, time.time_ns() // 1_000_000)
+        return self._last_ms
+
+    def append(self, layout_of: Layout, rows: int, time_ms: int, extra: Extra, batch: Batch) -> None:
+        """Write one inference; when this returns, a kill of any process of ours does not lose it.
+
+        Parameters
+        ----------
+        layout_of
+            What the records have in common; its columns are filled in from ``batch``.
+        batch
+            Columns by path (``in.x``, ``out.y``), each with ``rows`` rows.
+
+        Raises
+        ------
+        OSError
+            The file cannot grow (ENOSPC, EFBIG); the journal is as it was before.
+        """
+        columns, tensors, others = split(batch)
+        layout = Layout(columns, bool(others), layout_of.last_model, layout_of.pipeline_version, layout_of.partition)
+        if self._size > ROLL_BYTES or time.monotonic() - self._opened > ROLL_AGE_S:
+            self._roll()
+        number = self._layouts.get(layout)
+        if number is None:
+            number = len(self._layouts)
+            self._write(_LAYOUT, [_encode(layout)])
+            self._layouts[layout] = number
+        said = _encode(extra)
+        parts: list[bytes | memoryview] = [_RECORDS_HEADER.pack(number, rows, time_ms, len(said)), said]
+        parts.extend(tensor.data.cast("B") if tensor.size else b"" for tensor in tensors)
+        if others:
+            parts.append(stream(others))
+        self._write(_RECORDS, parts)
+
+    def close(self) -> None:
+        """Force the journal to disk and give up its lock; more than once is fine."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            self._lock.notify_all()
+            self._finish()
+
+    def _open(self) -> None:
+        self._files += 1
+        name = f"{time.time_ns() // 1_000_000:013d}-{self._replica}-{self._files}{SUFFIX}"
+        hidden = self._directory / f".{name}"
+        self._fd = os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        fcntl.flock(self._fd, fcntl.LOCK_EX)
+        self._seed = int.from_bytes(os.urandom(8), "little")
+        os.write(self._fd, _FILE_HEADER.pack(_MAGIC, self._seed))
+        os.rename(hidden, self._directory / name)
+        self._size = _FILE_HEADER.size
+        self._opened = time.monotonic()
+        self._layouts.clear()
+
+    def _roll(self) -> None:
+        with self._lock:
+            self._finish()
+            self._open()
+
+    def _finish(self) -> None:
+        if self._durability is not Durability.NEVER:
+            os.fsync(self._fd)
+        os.close(self._fd)
+
+    def _write(self, kind: int, parts: list[bytes | memoryview]) -> None:
+        length = sum(len(part) for part in parts)
+        if length < _JOIN_BELOW:
+            payload = b"".join(parts)
+            head = _ENTRY_HEADER.pack(xxhash.xxh3_64_intdigest(payload, self._seed), length, kind)
+            self._put([head + payload], length + len(head))
+        else:
+            checksum = xxhash.xxh3_64(seed=self._seed)
+            for part in parts:
+                checksum.update(part)
+            head = _ENTRY_HEADER.pack(checksum.intdigest(), length, kind)
+            self._put([head, *parts], length + len(head))
+        if self._durability is Durability.ANSWER:
+            os.fdatasync(self._fd)
+        elif not self._dirty:
+            with self._lock:
+                self._dirty = True
+                self._lock.notify_all()
+
+    def _put(self, parts: list[bytes | memoryview], length: int) -> None:
+        try:
+            written = os.writev(self._fd, parts)
+            if written < length:
+                rest = memoryview(b"".join(parts))[written:]
+                while rest:
+                    rest = rest[os.write(self._fd, rest) :]
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._fd, self._size)
+                os.lseek(self._fd, self._size, os.SEEK_SET)
+            raise
+        self._size += length
+
+    def _sync_each_second(self) -> None:
+        while True:
+            with self._lock:
+                self._lock.wait_for(lambda: self._dirty or self._closed)
+                self._lock.wait_for(lambda: self._closed, timeout=SYNC_PERIOD_S)
+                if self._closed:
+                    return
+                self._dirty = False
+                own = os.dup(self._fd)
+            try:
+                os.fdatasync(own)
+            finally:
+                os.close(own)
+
+
+class Entry(Struct, frozen=True):
+    """One inference as it was read back: ``payload`` holds its columns, to be cut by `Layout.arrays`."""
+
+    layout: int
+    rows: int
+    time_ms: int
+    extra: Extra
+    payload: memoryview
+
+
+class JournalReader:
+    """The read side: entries from where the last read ended, up to the first one that is not whole.
+
+    Parameters
+    ----------
+    path
+        A journal, still written to or not.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._offset = 0
+        self._seed = 0
+        self.layouts: list[Layout] = []
+
+    def read(self) -> Iterator[Entry]:
+        """Yield the whole entries that were not read before."""
+        with open(self._path, "rb") as file:
+            file.seek(self._offset)
+            data = memoryview(file.read())
+        start = 0
+        if self._offset == 0:
+            if len(data) < _FILE_HEADER.size:
+                return
+            magic, self._seed = _FILE_HEADER.unpack_from(data)
+            if magic != _MAGIC:
+                return
+            start = _FILE_HEADER.size
+            self._offset = start
+        while start + _ENTRY_HEADER.size <= len(data):
+            checksum, length, kind = _ENTRY_HEADER.unpack_from(data, start)
+            begin = start + _ENTRY_HEADER.size
+            end = begin + length
+            if end > len(data) or xxhash.xxh3_64_intdigest(data[begin:end], self._seed) != checksum:
+                return
+            self._offset += end - start
+            start = end
+            if kind == _LAYOUT:
+                self.layouts.append(_decode_layout(data[begin:end]))
+            elif kind == _RECORDS:
+                yield _entry(data[begin:end])
+
+
+def _entry(payload: memoryview) -> Entry:
+    layout, rows, time_ms, said = _RECORDS_HEADER.unpack_from(payload)
+    begin = _RECORDS_HEADER.size
+    extra = _decode_extra(payload[begin : begin + said])
+    return Entry(layout, rows, time_ms, extra, payload[begin + said :])
+
+
+@contextlib.contextmanager
+def finished(path: Path) -> Iterator[bool]:
+    """Hold a journal's lock and tell whether it was to be had: True means that its writer is gone."""
+    with open(path, "rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True

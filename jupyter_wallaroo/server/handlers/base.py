@@ -1,0 +1,154 @@
+"""What every handler does: know the caller, before a byte of the body is read; answer errors in one shape."""
+
+from __future__ import annotations
+
+import uuid
+from http import HTTPStatus
+from inspect import isawaitable
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+import msgspec
+from jupyter_server._tz import utcnow
+from jupyter_server.base.handlers import JupyterHandler
+from jupyter_server.utils import url_path_join
+from tornado.web import HTTPError
+
+from jupyter_wallaroo.errors import Forbidden, TooLarge, Unauthenticated, Unavailable, WallarooError
+from jupyter_wallaroo.server import errors
+from jupyter_wallaroo.types.caller import Caller
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from jupyter_wallaroo.server.app import WallarooApp
+    from jupyter_wallaroo.server.routes import Route
+
+API_PATH = "wallaroo/v1/api"
+BODY_TIMEOUT_S = 60.0
+REFUSED_BODY_TIMEOUT_S = 5.0
+REFUSED_BODY_BYTES = 1 << 40
+
+_encode = msgspec.json.Encoder().encode
+
+
+class WallarooHandler(JupyterHandler):
+    """The base of every handler here.
+
+    Subclasses are made by `routes` with their ``route``; they carry Tornado's ``stream_request_body``, because Tornado
+    otherwise holds a whole body in memory before anybody asks whose it is (SECURITY D1).
+    """
+
+    route: ClassVar[Route]
+    body_limit: int = 4 * 2**20
+    caller: Caller
+
+    @property
+    def app(self) -> WallarooApp:
+        """The extension application."""
+        return cast("WallarooApp", self.settings["wallaroo"])
+
+    async def prepare(self) -> None:  # type: ignore[override]
+        """Establish who calls and that they may, by Jupyter's rules; a refused body is never kept.
+
+        Raises
+        ------
+        Unauthenticated, Forbidden
+            Nobody known is calling, or somebody who may not.
+        TooLarge
+            The body says of itself that it is over the limit.
+        """
+        self._accept_body(REFUSED_BODY_BYTES, REFUSED_BODY_TIMEOUT_S)
+        if not self.check_host():
+            raise HTTPError(HTTPStatus.FORBIDDEN, "The Host header names another machine.")
+        if not self.route.is_public:
+            await self._authorize()
+        self.refuse_large_body()
+        self._accept_body(self.body_limit, BODY_TIMEOUT_S)
+
+    async def _authorize(self) -> None:
+        user = await self.app.identities.authenticate(self)
+        if user is None:
+            raise Unauthenticated(
+                "No valid token came with the request.",
+                hint="Send the header 'Authorization: Bearer <token of this Jupyter server>'.",
+            )
+        self.set_cors_headers()
+        if self.request.method not in ("GET", "HEAD", "OPTIONS"):
+            self._refuse_foreign_pages()
+            self.check_xsrf_cookie()
+        elif not self.check_origin():
+            raise HTTPError(HTTPStatus.FORBIDDEN, "The page that sent this is not of this server.")
+        resource = f"wallaroo:{self.route.resource}"
+        allowed = self.authorizer.is_authorized(self, user, self.route.action, resource)
+        if not (await allowed if isawaitable(allowed) else allowed):
+            raise Forbidden(f"{user.username!r} may not {self.route.action} {resource}.")
+        username, display_name = self.app.identities.username(self.identity_provider, user)
+        known = await self.app.services.users.identify(username, display_name)
+        self.caller = Caller(known, self.api_url)
+
+    def _refuse_foreign_pages(self) -> None:
+        """Refuse what only a page of another site would send with our user's cookie (SECURITY A6)."""
+        if not self.token_authenticated and self.request.headers.get("Sec-Fetch-Site") == "cross-site":
+            raise Forbidden("A page of another site sent this request.", hint="Authenticate with a token.")
+
+    def refuse_large_body(self) -> None:
+        """Refuse a body whose announced length is over ``body_limit``."""
+        announced = self.request.headers.get("Content-Length", "")
+        if announced.isdecimal() and int(announced) > self.body_limit:
+            raise TooLarge(
+                f"The request body has {int(announced)} bytes; at most {self.body_limit} are taken here.",
+                hint="Send fewer rows per request, or ask whoever runs the server to raise the limit.",
+            )
+
+    def _accept_body(self, limit: int, timeout_s: float) -> None:
+        connection: Any = self.request.connection
+        connection.set_max_body_size(limit)
+        connection.set_body_timeout(timeout_s)
+
+    @property
+    def api_url(self) -> str:
+        """The absolute URL of ``v1/api`` as this caller reaches it, through whatever proxy (S1-37)."""
+        return f"{self.request.protocol}://{self.request.host}{url_path_join(self.base_url, API_PATH)}"
+
+    def report_activity(self) -> None:
+        """Tell Jupyter that this server is in use, so that a Hub does not cull it."""
+        self.settings["last_activity_times"]["wallaroo"] = utcnow()
+
+    def answer(self, value: Any) -> None:
+        """Finish with ``value`` as JSON."""
+        self.set_header("Content-Type", "application/json")
+        self.finish(_encode(value))
+
+    def send_error(self, status_code: int = 500, **kwargs: Any) -> None:
+        """Answer an error with the status of its class (Tornado calls this)."""
+        super().send_error(errors.status_of(_error(kwargs), status_code), **kwargs)
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """Write the one shape of an error body (Tornado calls this)."""
+        error = _error(kwargs)
+        if isinstance(error, Unavailable):
+            self.set_header("Retry-After", str(error.retry_after_s))
+        if status_code == HTTPStatus.UNAUTHORIZED:
+            self.set_header("WWW-Authenticate", "Bearer")
+        self.answer(errors.body(error, status_code, self._request_id()))
+
+    def log_exception(
+        self, typ: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        """Log what is our fault with its request id; a caller's mistake is no news (Tornado calls this)."""
+        if isinstance(value, WallarooError) and errors.status_of(value, 500) != HTTPStatus.INTERNAL_SERVER_ERROR:
+            self.log.debug("wallaroo: %s refused: %s", self.route.path, value.code)
+        elif isinstance(value, HTTPError):
+            super().log_exception(typ, value, tb)
+        else:
+            self.log.error("wallaroo: request %s to %s failed", self._request_id(), self.route.path, exc_info=value)
+
+    def _request_id(self) -> str:
+        if not hasattr(self, "_wallaroo_request_id"):
+            self._wallaroo_request_id = uuid.uuid4().hex
+        return self._wallaroo_request_id
+
+
+def _error(kwargs: dict[str, Any]) -> BaseException | None:
+    exc_info = kwargs.get("exc_info")
+    return exc_info[1] if exc_info else None

@@ -1,0 +1,103 @@
+"""Inference: bytes in, bytes out; they are relayed to an engine and never looked at here."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from tornado.web import authenticated, stream_request_body
+
+from jupyter_wallaroo.errors import InvalidRequest, Unavailable
+from jupyter_wallaroo.server.handlers.json_body import BodyHandler
+from jupyter_wallaroo.supervisor.deployment import Deployment
+from jupyter_wallaroo.types.plan import MediaType
+
+ARROW_TYPES = ("application/vnd.apache.arrow.file", "application/vnd.apache.arrow.stream")
+
+
+@lru_cache(maxsize=256)
+def negotiate(content_type: str, accept: str) -> tuple[MediaType, MediaType]:
+    """Return the formats of the body and of the answer (contract/inference.md).
+
+    An answer is Arrow when asked for, records for records, and the legacy list for everything else.
+
+    Raises
+    ------
+    InvalidRequest
+        The body is of a type that is not read.
+    """
+    kind, _, parameters = content_type.lower().partition(";")
+    kind = kind.strip()
+    accept = accept.lower()
+    if kind in ARROW_TYPES:
+        content = MediaType.ARROW
+    elif kind in ("application/json", ""):
+        is_records = re.search(r"format\s*=\s*\"?pandas-records", parameters) is not None
+        content = MediaType.RECORDS if is_records else MediaType.TENSORS
+    else:
+        raise InvalidRequest(
+            f"Bodies of type {kind[:60]!r} are not read here; expected application/json or {MediaType.ARROW.value}."
+        )
+    if any(arrow in accept for arrow in ARROW_TYPES):
+        return content, MediaType.ARROW
+    if content is MediaType.RECORDS or "pandas-records" in accept:
+        return content, MediaType.RECORDS
+    return content, MediaType.TENSORS
+
+
+@stream_request_body
+class InferHandler(BodyHandler):
+    """``pipelines/infer/{deploy_id}-{deployment id}`` and the same with ``/{pipeline name}`` (S1-40)."""
+
+    _deployment: Deployment
+    _reserved = 0
+
+    async def prepare(self) -> None:  # type: ignore[override]
+        """Know the caller and the deployment, and that there is room for the body."""
+        self.body_limit = self.app.inference_body_limit
+        await super().prepare()
+        deploy_id, number, *rest = self.path_args
+        pipeline_name = rest[0] if rest else None
+        self._deployment = self.app.services.inference.find(int(number), f"{deploy_id}-{number}", pipeline_name)
+        self._media = negotiate(self.request.headers.get("Content-Type", ""), self.request.headers.get("Accept", ""))
+        self._reserve()
+
+    def _reserve(self) -> None:
+        """Take the body's length out of what all bodies together may have (SECURITY D1)."""
+        announced = self.request.headers.get("Content-Length", "")
+        size = int(announced) if announced.isdecimal() else self.body_limit
+        if self.app.body_bytes + size > self.app.body_budget:
+            raise Unavailable("The server holds as many request bodies as it has room for.", hint="Try again shortly.")
+        self.app.body_bytes += size
+        self._reserved = size
+
+    def on_finish(self) -> None:
+        """Give the room back (Tornado calls this)."""
+        self.app.body_bytes -= self._reserved
+        self._reserved = 0
+
+    def on_connection_close(self) -> None:
+        """Give the room back when the caller is gone (Tornado calls this)."""
+        self.on_finish()
+        super().on_connection_close()
+
+    @authenticated
+    async def post(self, *_: str | None) -> None:
+        """Relay the body and its answer."""
+        content, accepts = self._media
+        service = self.app.services.inference
+        if self.request.query:
+            media, body = await service.infer(
+                self._deployment,
+                self.body,
+                content=content,
+                accepts=accepts,
+                dataset=tuple(self.get_query_arguments("dataset[]")),
+                exclude=tuple(self.get_query_arguments("dataset.exclude[]")),
+                separator=self.get_query_argument("dataset.separator", None),
+            )
+        else:
+            media, body = await service.infer(self._deployment, self.body, content=content, accepts=accepts)
+        self.report_activity()
+        self.set_header("Content-Type", media.decode())
+        self.finish(bytes(body))

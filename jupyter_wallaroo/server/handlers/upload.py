@@ -1,0 +1,153 @@
+"""Model uploads: streamed to disk while the SHA-256 is computed; a body that is refused leaves nothing behind."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import msgspec
+from tornado.web import authenticated, stream_request_body
+
+from jupyter_wallaroo import strict_json
+from jupyter_wallaroo.errors import InvalidRequest, TooLarge, WallarooError
+from jupyter_wallaroo.server.handlers.base import WallarooHandler
+from jupyter_wallaroo.server.multipart import UploadForm
+from jupyter_wallaroo.store.blobs import Incoming
+from jupyter_wallaroo.types.model import UploadModel
+
+PART_BYTES = 2**20
+
+
+class UploadHandler(WallarooHandler):
+    """What both ways to upload share: parts of 1 MB are handed to a thread, in order."""
+
+    def initialize(self) -> None:
+        """Begin with nothing received (Tornado calls this)."""
+        self._incoming: Incoming | None = None
+        self._waiting = bytearray()
+        self._received = 0
+        self._refusal: WallarooError | None = None
+
+    async def prepare(self) -> None:  # type: ignore[override]
+        """Know the caller, then open the file."""
+        self.body_limit = self.app.upload_limit
+        await super().prepare()
+        await self.begin()
+        self._incoming = await asyncio.to_thread(self.app.services.models.begin_upload)
+
+    async def begin(self) -> None:
+        """Look at what comes before the bytes."""
+
+    def feed(self, part: bytes) -> None:
+        """Take a part of the body, in a thread."""
+        raise NotImplementedError
+
+    async def data_received(self, chunk: bytes) -> None:
+        """Take the next part of the body (Tornado calls this); what follows a refusal is dropped."""
+        self._received += len(chunk)
+        if self._received > self.body_limit:
+            self._refusal = TooLarge(f"The upload is larger than {self.body_limit} bytes, the most that is taken here.")
+        if self._refusal is not None:
+            return
+        self._waiting += chunk
+        if len(self._waiting) >= PART_BYTES:
+            await self._flush()
+
+    async def _flush(self) -> None:
+        part, self._waiting = bytes(self._waiting), bytearray()
+        if self._refusal is None and part:
+            try:
+                await asyncio.to_thread(self.feed, part)
+                await self.look()
+            except WallarooError as error:
+                self._refusal = error
+
+    async def look(self) -> None:
+        """Refuse early what can be refused before the whole file has come."""
+
+    async def received(self) -> Incoming:
+        """Return the file once the body is complete, or raise why it is refused."""
+        await self._flush()
+        if self._refusal is not None:
+            raise self._refusal
+        assert self._incoming is not None, "prepare opened it"
+        return self._incoming
+
+    def on_finish(self) -> None:
+        """Remove what was not kept (Tornado calls this)."""
+        incoming, self._incoming = self._incoming, None
+        if incoming is not None:
+            asyncio.get_running_loop().run_in_executor(None, incoming.discard)
+
+    def on_connection_close(self) -> None:
+        """Remove a body that was cut off (Tornado calls this)."""
+        self.on_finish()
+        super().on_connection_close()
+
+
+@stream_request_body
+class MultipartUploadHandler(UploadHandler):
+    """``models/upload``: a form with the parts ``metadata`` (JSON) and ``file``."""
+
+    _checked = False
+
+    async def begin(self) -> None:
+        """Read the form's boundary."""
+        self._form = UploadForm(self.request.headers.get("Content-Type", ""))
+
+    def feed(self, part: bytes) -> None:
+        """Parse a part of the form; what belongs to the file goes to disk."""
+        assert self._incoming is not None, "prepare opened it"
+        self._form.feed(part, self._incoming.write)
+
+    async def look(self) -> None:
+        """Check the metadata as soon as it has come."""
+        if not self._checked and self._form.metadata is not None:
+            self._checked = True
+            await self.app.services.models.check_upload(_request(self._form.metadata))
+
+    @authenticated
+    async def post(self) -> None:
+        """Make a model version of what came."""
+        incoming = await self.received()
+        request = _request(self._form.finish())
+        uploaded = await self.app.services.models.finish_upload(self.caller, request, incoming, self._form.file_name)
+        self.report_activity()
+        self.answer(uploaded)
+
+
+@stream_request_body
+class RawUploadHandler(UploadHandler):
+    """``models/upload_stream``: the file is the body, the rest is in the query."""
+
+    async def begin(self) -> None:
+        """Check the query before the bytes come."""
+        names = ("name", "workspace_id", "visibility", "sha")
+        query = {name: self.get_query_argument(name) for name in names if self.get_query_argument(name, None)}
+        self._request = _convert(query, strict=False)
+        self._file_name = self.get_query_argument("filename", self._request.name)
+        await self.app.services.models.check_upload(self._request)
+
+    def feed(self, part: bytes) -> None:
+        """Write a part to disk."""
+        assert self._incoming is not None, "prepare opened it"
+        self._incoming.write(part)
+
+    @authenticated
+    async def post(self) -> None:
+        """Make a model version of what came."""
+        incoming = await self.received()
+        uploaded = await self.app.services.models.finish_upload(self.caller, self._request, incoming, self._file_name)
+        self.report_activity()
+        self.answer(uploaded)
+
+
+def _request(metadata: bytes) -> UploadModel:
+    return _convert(strict_json.decode_document(metadata), strict=True)
+
+
+def _convert(value: Any, *, strict: bool) -> UploadModel:
+    try:
+        return msgspec.convert(value, UploadModel, strict=strict)
+    except msgspec.ValidationError as error:
+        raise InvalidRequest(f"The upload's metadata: {str(error).replace('`$.', '`')}.") from None

@@ -1,0 +1,63 @@
+"""Who is calling, by Jupyter's own rules, asked once per credential and remembered for a few seconds.
+
+Jupyter's identity provider decides. With the default one, every caller with the token gets a new random name each time;
+they are all the one owner of this server, so they are one user here. With a Hub or another provider it is that user.
+"""
+
+from __future__ import annotations
+
+import getpass
+import time
+from inspect import isawaitable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jupyter_server.auth import IdentityProvider, User
+    from jupyter_server.base.handlers import JupyterHandler
+
+REMEMBERED_S = 5.0
+"""How long a revoked token may still be accepted."""
+MAX_REMEMBERED = 1000
+
+
+class Identities:
+    """Remembers the users of token-authenticated requests, by their ``Authorization`` header."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[float, User]] = {}
+        self._owner = _owner_name()
+
+    async def authenticate(self, handler: JupyterHandler) -> User | None:
+        """Set the handler's ``current_user`` to whoever is calling, None when nobody known is, and return them."""
+        header = handler.request.headers.get("Authorization", "")
+        now = time.monotonic()
+        known = self._known.get(header) if header else None
+        if known is not None and known[0] > now:
+            user: User | None = known[1]
+            handler._token_authenticated = True  # type: ignore[attr-defined]
+        else:
+            known = None
+            asked = handler.identity_provider.get_user(handler)
+            user = await asked if isawaitable(asked) else asked
+        handler.current_user = handler._jupyter_current_user = user
+        if header and user is not None and known is None and handler.token_authenticated:
+            self._remember(header, user, now)
+        return user
+
+    def _remember(self, header: str, user: User, now: float) -> None:
+        self._known = {key: value for key, value in self._known.items() if value[0] > now}
+        if len(self._known) < MAX_REMEMBERED:
+            self._known[header] = (now + REMEMBERED_S, user)
+
+    def username(self, provider: IdentityProvider, user: User) -> tuple[str, str]:
+        """Return the lasting name of a user, and how to show it."""
+        if type(provider).__module__.startswith("jupyter_server."):
+            return self._owner, self._owner
+        return user.username, user.display_name or user.username
+
+
+def _owner_name() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "owner"

@@ -1,0 +1,71 @@
+"""Inference: which deployment an address means, and that its answer comes in time."""
+
+from __future__ import annotations
+
+import time
+
+import msgspec
+
+from jupyter_wallaroo.engine.frames import Buffer
+from jupyter_wallaroo.errors import NotFound
+from jupyter_wallaroo.supervisor.deployment import Deployment
+from jupyter_wallaroo.supervisor.process import Reply
+from jupyter_wallaroo.supervisor.supervisor import Supervisor
+from jupyter_wallaroo.types.plan import InferRequest, MediaType
+
+_encode = msgspec.msgpack.Encoder().encode
+
+
+class InferenceService:
+    """Passes bodies to deployments without looking at them.
+
+    Parameters
+    ----------
+    supervisor
+        Knows the deployments.
+    time_limit_s
+        How long a request may take.
+    """
+
+    def __init__(self, supervisor: Supervisor, time_limit_s: float) -> None:
+        self._supervisor = supervisor
+        self._time_limit_s = time_limit_s
+
+    def find(self, deployment_id: int, name: str, pipeline_name: str | None) -> Deployment:
+        """Return the deployment that an inference address means.
+
+        Parameters
+        ----------
+        deployment_id, name
+            ``14`` and ``fraud-14`` for an address that ends with ``fraud-14``.
+        pipeline_name
+            What follows it, when anything does.
+
+        Raises
+        ------
+        NotFound
+            Nothing answers there.
+        """
+        found = self._supervisor.get(deployment_id)
+        if found is None or found.spec.name != name or pipeline_name not in (None, found.spec.pipeline_name):
+            raise NotFound(
+                f"Nothing is deployed as {name!r}" + (f" for pipeline {pipeline_name!r}." if pipeline_name else "."),
+                hint="admin/get_pipeline_external_url gives the address of a deployed pipeline.",
+            )
+        return found
+
+    async def infer(
+        self,
+        deployment: Deployment,
+        body: Buffer,
+        *,
+        content: MediaType,
+        accepts: MediaType,
+        dataset: tuple[str, ...] = (),
+        exclude: tuple[str, ...] = (),
+        separator: str | None = None,
+    ) -> Reply:
+        """Return the answer's media type and bytes."""
+        deadline = time.monotonic() + self._time_limit_s
+        request = InferRequest(accepts, content, deadline, dataset, exclude, separator)
+        return await deployment.infer(_encode(request), body, deadline)

@@ -1,0 +1,266 @@
+"""Models: uploads, versions, configurations."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from jupyter_wallaroo import errors
+from jupyter_wallaroo.errors import InvalidModel, InvalidRequest, NotFound
+from jupyter_wallaroo.services.workspaces import WorkspaceService
+from jupyter_wallaroo.store import models
+from jupyter_wallaroo.store.blobs import Blobs, Incoming
+from jupyter_wallaroo.store.db import Store
+from jupyter_wallaroo.supervisor import inspection
+from jupyter_wallaroo.types.caller import Caller
+from jupyter_wallaroo.types.model import (
+    ConfiguredModelVersion,
+    GetModel,
+    GetModelConfig,
+    GetModelVersion,
+    GotModelConfig,
+    GotModelVersion,
+    InsertedModels,
+    InsertModelConfig,
+    ListedModel,
+    ListModels,
+    ListModelVersions,
+    Model,
+    ModelDetails,
+    ModelList,
+    ModelReference,
+    ModelUploaded,
+    ModelVersionEntry,
+    UploadedId,
+    UploadedModels,
+    UploadModel,
+    WorkspaceLabel,
+)
+from jupyter_wallaroo.types.names import check_name
+from jupyter_wallaroo.types.plan import Inspect
+
+FRAMEWORKS = ("onnx",)
+"""What can be uploaded; others follow with their runtimes."""
+
+
+class ModelService:
+    """Takes model files in and keeps what is known of them.
+
+    Parameters
+    ----------
+    store, blobs
+        Where rows and files are kept.
+    workspaces
+        Finds workspaces.
+    work_directory
+        An empty directory for the process that looks into files.
+    """
+
+    def __init__(self, store: Store, blobs: Blobs, workspaces: WorkspaceService, work_directory: Path) -> None:
+        self._store = store
+        self._blobs = blobs
+        self._workspaces = workspaces
+        self._work_directory = work_directory
+
+    def begin_upload(self) -> Incoming:
+        """Open a file for an upload; it may wait for the disk."""
+        return self._blobs.begin()
+
+    async def check_upload(self, request: UploadModel) -> str:
+        """Refuse an upload that cannot be taken, before its bytes come; return the model's name."""
+        name = check_name("model", request.name)
+        framework = request.conversion.framework
+        if framework not in FRAMEWORKS:
+            raise InvalidRequest(
+                f"Models of framework {framework!r} cannot be uploaded yet; expected one of {list(FRAMEWORKS)}.",
+                hint="Convert the model to ONNX and upload the .onnx file.",
+            )
+        await self._workspaces.require(request.workspace_id)
+        return name
+
+    async def finish_upload(
+        self, caller: Caller, request: UploadModel, incoming: Incoming, file_name: str
+    ) -> ModelUploaded:
+        """Make a model version of a file that has come in whole; nothing is kept when it is refused.
+
+        Raises
+        ------
+        InvalidModel
+            The file is empty, has another SHA-256 than the request says, or is not ONNX.
+        """
+        name = await self.check_upload(request)
+        sha = await asyncio.to_thread(incoming.complete)
+        label = Path(file_name).name[:100] or name
+        if not incoming.size_bytes:
+            raise InvalidModel(f"The uploaded file {label!r} is empty: expected an .onnx file.")
+        if request.sha is not None and request.sha.lower() != sha:
+            raise InvalidModel(
+                f"The uploaded file {label!r} has the SHA-256 {sha}; expected {request.sha.lower()}.",
+                hint="The file was changed or cut on its way; send it again.",
+            )
+        framework = request.conversion.framework
+        inspect = Inspect(path=str(incoming.path), label=repr(label), framework=framework)
+        signature = await inspection.inspect(inspect, self._work_directory)
+        await asyncio.to_thread(incoming.keep, sha)
+        key = await self._store.write(
+            models.insert_version,
+            workspace_id=request.workspace_id,
+            name=name,
+            user_id=caller.user.id,
+            sha=sha,
+            file_name=label,
+            size_bytes=incoming.size_bytes,
+            visibility=request.visibility,
+            conversion=request.conversion,
+            signature=signature,
+        )
+        uploaded = UploadedModels(models=[UploadedId(id=key)])
+        return ModelUploaded(insert_models=InsertedModels(returning=[uploaded]))
+
+    async def list_models(self, caller: Caller, request: ListModels) -> ModelList:
+        """Return the models of a workspace, or all."""
+        workspace_id = await self._workspaces.id_for(request.workspace_id, request.workspace_name)
+        found = await self._store.read(models.in_workspace, workspace_id)
+        return ModelList(models=[await self._listed(model) for model in found])
+
+    async def _listed(self, model: Model) -> ListedModel:
+        workspace = await self._workspaces.require(model.workspace_id)
+        return ListedModel(
+            id=model.id,
+            name=model.name,
+            owner_id=model.owner_id,
+            created_at=model.created_at,
+            updated_at=model.updated_at,
+            model=model,
+            model_versions=await self._store.read(models.versions, model.id),
+            workspace=WorkspaceLabel(id=workspace.id, name=workspace.name),
+        )
+
+    async def get(self, caller: Caller, request: GetModel) -> ModelDetails:
+        """Return a model with its versions, oldest first."""
+        listed = await self._listed(await self._require(request.id))
+        return ModelDetails(
+            id=listed.id,
+            name=listed.name,
+            owner_id=listed.owner_id,
+            created_at=listed.created_at,
+            updated_at=listed.updated_at,
+            models=[_entry(listed.model, version) for version in listed.model_versions],
+            workspace=listed.workspace,
+        )
+
+    async def list_versions(self, caller: Caller, request: ListModelVersions) -> list[ModelVersionEntry]:
+        """Return the versions of a model, oldest first; by name, of every model called so."""
+        if request.models_pk_id is not None:
+            found = [await self._require(request.models_pk_id)]
+        elif request.model_id is not None:
+            found = await self._store.read(models.by_name, request.model_id)
+            if not found:
+                everything = await self._store.read(models.in_workspace, None)
+                raise errors.not_found("Model", request.model_id, [model.name for model in everything])
+        else:
+            raise InvalidRequest("Expected 'models_pk_id' (the model's number) or 'model_id' (its name); got neither.")
+        return [
+            _entry(model, version) for model in found for version in await self._store.read(models.versions, model.id)
+        ]
+
+    async def get_version(self, caller: Caller, request: GetModelVersion) -> GotModelVersion:
+        """Return a model version with its newest configuration."""
+        return GotModelVersion(model_version=await self.require_version(request.model_version_id))
+
+    async def get_config(self, caller: Caller, request: GetModelConfig) -> GotModelConfig:
+        """Return the newest configuration of a model version."""
+        return GotModelConfig(model_config=(await self.require_version(request.model_id)).config)
+
+    async def insert_config(self, caller: Caller, request: InsertModelConfig) -> GotModelConfig:
+        """Add a configuration to a model version.
+
+        Raises
+        ------
+        InvalidRequest
+            ``tensor_fields`` has another number of names than the model has inputs.
+        """
+        configured = await self.require_version(request.model_version_id)
+        signature = configured.model_version.signature
+        fields = request.tensor_fields
+        if fields is not None and signature is not None and len(fields) != len(signature.inputs):
+            names = [spec.name for spec in signature.inputs]
+            raise InvalidRequest(
+                f"'tensor_fields' has {len(fields)} names; model {configured.model_version.name!r} has "
+                f"{len(names)} inputs: {names}.",
+                hint="Give one column name per input, in that order.",
+            )
+        settings: dict[str, Any] = {
+            "tensor_fields": request.tensor_fields,
+            "filter_threshold": request.filter_threshold,
+            "input_schema": request.input_schema,
+            "output_schema": request.output_schema,
+            "batch_config": request.batch_config,
+            "dynamic_batching_config": request.dynamic_batching_config,
+            "continuous_batching_config": request.continuous_batching_config,
+            "openai": request.openai_config,
+        }
+        config = await self._store.write(models.insert_config, request.model_version_id, settings)
+        return GotModelConfig(model_config=config)
+
+    async def _require(self, model_id: int) -> Model:
+        found = await self._store.read(models.get, model_id)
+        if found is None:
+            raise NotFound(f"Model {model_id} does not exist.", hint="models/list shows the models of a workspace.")
+        return found
+
+    async def require_version(self, version_id: int) -> ConfiguredModelVersion:
+        """Return a model version by its number, or raise `NotFound`."""
+        found = await self._store.read(models.version, version_id)
+        if found is None:
+            raise NotFound(
+                f"Model version {version_id} does not exist.", hint="models/list_versions shows a model's versions."
+            )
+        return found
+
+    async def require_reference(self, workspace_id: int, reference: ModelReference) -> ConfiguredModelVersion:
+        """Return the version that a step names; name, version and sha must agree (S1-10).
+
+        Raises
+        ------
+        NotFound
+            No such version in the workspace.
+        InvalidRequest
+            The version has another name or SHA-256; says which field is off.
+        """
+        found = await self._store.read(models.referenced, workspace_id, reference)
+        if found is None:
+            names = await self._store.read(models.names, workspace_id)
+            if reference.name not in names:
+                raise errors.not_found("Model", reference.name, names)
+            raise NotFound(
+                f"Model {reference.name!r} has no version {reference.version!r} in workspace {workspace_id}.",
+                hint="models/list_versions shows a model's versions.",
+                details={"field": "version"},
+            )
+        info = found.model_version
+        for field, got, expected in (
+            ("name", reference.name, info.name),
+            ("sha", reference.sha, info.file_info.sha),
+        ):
+            if got != expected:
+                raise InvalidRequest(
+                    f"Model version {reference.version}: field {field!r} is {got!r}; expected {expected!r}.",
+                    details={"field": field},
+                )
+        return found
+
+
+def _entry(model: Model, configured: ConfiguredModelVersion) -> ModelVersionEntry:
+    version = configured.model_version
+    return ModelVersionEntry(
+        id=version.id,
+        models_pk_id=model.id,
+        model_id=model.name,
+        model_version=version.file_info.version,
+        sha=version.file_info.sha,
+        owner_id=version.created_by,
+        file_name=version.file_info.file_name,
+        status=version.status,
+    )

@@ -1,0 +1,129 @@
+"""All services of one server, opened and closed together."""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+from pathlib import Path
+
+from msgspec import Struct
+
+from jupyter_wallaroo import __version__
+from jupyter_wallaroo.services.deployments import DeploymentService
+from jupyter_wallaroo.services.inference import InferenceService
+from jupyter_wallaroo.services.inference_logs import InferenceLogService
+from jupyter_wallaroo.services.models import ModelService
+from jupyter_wallaroo.services.pipelines import PipelineService
+from jupyter_wallaroo.services.users import UserService
+from jupyter_wallaroo.services.workspaces import WorkspaceService
+from jupyter_wallaroo.store import models
+from jupyter_wallaroo.store.blobs import Blobs
+from jupyter_wallaroo.store.data_directory import DataDirectory
+from jupyter_wallaroo.store.db import Store
+from jupyter_wallaroo.supervisor.spec import Limits, Resources
+from jupyter_wallaroo.supervisor.supervisor import Supervisor
+from jupyter_wallaroo.types.caller import Caller
+from jupyter_wallaroo.types.config import Health, Nothing, ServerConfig
+from jupyter_wallaroo.types.plan import Archive, Durability
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """What a server's configuration says; `server.app` documents each."""
+
+    data_directory: Path
+    internal_url: str
+    engine_defaults: Resources
+    queue_limit: int
+    request_time_limit_s: float
+    load_time_limit_s: float
+    log_durability: Durability
+    log_max_bytes: int
+    log_max_age_s: float
+
+
+class Services:
+    """Made by `open`, which gives back a server's state; `close` ends it."""
+
+    users: UserService
+    workspaces: WorkspaceService
+    models: ModelService
+    pipelines: PipelineService
+    deployments: DeploymentService
+    inference: InferenceService
+    inference_logs: InferenceLogService
+    supervisor: Supervisor
+
+    def __init__(self, settings: Settings, directory: DataDirectory) -> None:
+        self._directory = directory
+        self._store = Store(directory.path)
+        self._blobs = Blobs(directory.blobs)
+        limits = Limits(
+            queue=settings.queue_limit,
+            load_s=settings.load_time_limit_s,
+            durability=settings.log_durability,
+            work_directory=directory.empty,
+        )
+        archive = Archive(
+            directory=str(directory.logs), max_bytes=settings.log_max_bytes, max_age_s=settings.log_max_age_s
+        )
+        self.supervisor = Supervisor(limits, archive)
+        self.users = UserService(self._store)
+        self.workspaces = WorkspaceService(self._store)
+        self.models = ModelService(self._store, self._blobs, self.workspaces, directory.empty)
+        self.deployments = DeploymentService(
+            store=self._store,
+            blobs=self._blobs,
+            directory=directory,
+            models=self.models,
+            supervisor=self.supervisor,
+            defaults=settings.engine_defaults,
+            internal_url=settings.internal_url,
+        )
+        self.pipelines = PipelineService(self._store, self.workspaces, self.models, self.deployments)
+        self.inference = InferenceService(self.supervisor, settings.request_time_limit_s)
+        self.inference_logs = InferenceLogService(directory, self.workspaces, self.pipelines, self.supervisor.archivist)
+
+    @classmethod
+    async def open(cls, settings: Settings) -> Services:
+        """Open the data directory, sweep what a kill left behind, and bring every wanted deployment back.
+
+        Raises
+        ------
+        Unavailable
+            Another server has the data directory open.
+        """
+        directory = await asyncio.to_thread(DataDirectory, settings.data_directory)
+        try:
+            self = cls(settings, directory)
+            await self._store.open()
+        except BaseException:
+            directory.close()
+            raise
+        known = await self._store.read(models.known_shas)
+        await asyncio.to_thread(self._blobs.sweep, known)
+        self.supervisor.start(await self.deployments.restore())
+        return self
+
+    async def close(self, *, drain_s: float) -> None:
+        """Let requests under way finish, end every process, close the store."""
+        await self.supervisor.stop(drain_s=drain_s)
+        await self._store.close()
+        self._directory.close()
+
+    async def health(self, caller: Caller, request: Nothing) -> Health:
+        """Return how the server is, counted from its processes."""
+        deployments, running, wanted = self.supervisor.counts()
+        return Health(
+            status="ok" if running == wanted else "degraded",
+            version=__version__,
+            deployments=deployments,
+            replicas_running=running,
+            replicas_wanted=wanted,
+        )
+
+
+def server_config() -> ServerConfig:
+    """Return what anybody may know of this server (contract/rest.md: a client aborts without ``default_arch``)."""
+    machine = platform.machine().lower()
+    arch = "arm" if machine in ("arm64", "aarch64") else "power10" if machine.startswith("ppc") else "x86"
+    return ServerConfig(default_arch=arch, version=__version__)

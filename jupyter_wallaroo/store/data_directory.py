@@ -1,0 +1,78 @@
+"""The data directory: private to one OS user, open in one server at a time."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+
+from jupyter_wallaroo.errors import Unavailable
+
+
+class DataDirectory:
+    """An exclusively held data directory; the kernel gives it up when the process dies.
+
+    Parameters
+    ----------
+    path
+        Made (mode 0700) when missing.
+
+    Raises
+    ------
+    Unavailable
+        Another server has it open, or it belongs to another user.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if path.stat().st_uid != os.geteuid():
+            raise Unavailable(
+                f"The data directory {path.name!r} belongs to another user of this machine.",
+                hint="Set WallarooApp.data_dir to a directory of your own.",
+            )
+        path.chmod(0o700)
+        self._lock = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(self._lock, 32, 0).decode(errors="replace").strip() or "unknown"
+            os.close(self._lock)
+            raise Unavailable(
+                f"Another Jupyter server (process {holder}) has the data directory open.",
+                hint="Stop that server, or give this one its own directory: --WallarooApp.data_dir=PATH",
+                retry_after_s=10,
+            ) from None
+        os.ftruncate(self._lock, 0)
+        os.pwrite(self._lock, f"{os.getpid()}\n".encode(), 0)
+
+    @property
+    def blobs(self) -> Path:
+        """Where model files lie."""
+        return self.path / "blobs"
+
+    @property
+    def logs(self) -> Path:
+        """Where inference logs lie, one directory per pipeline."""
+        return self.path / "logs"
+
+    @property
+    def empty(self) -> Path:
+        """An empty directory for engine processes to work in."""
+        path = self.path / "empty"
+        path.mkdir(exist_ok=True, mode=0o700)
+        return path
+
+    def pipeline_log(self, pipeline_id: int) -> Path:
+        """Return the directory of one pipeline's inference log."""
+        return self.logs / f"pipeline-{pipeline_id}"
+
+    def pipeline_journal(self, pipeline_id: int) -> Path:
+        """Return where the replicas of one pipeline append to."""
+        return self.pipeline_log(pipeline_id) / "journal"
+
+    def close(self) -> None:
+        """Give the directory up; more than once is fine."""
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1

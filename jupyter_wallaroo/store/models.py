@@ -1,0 +1,177 @@
+"""Models, model versions and model configurations."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from jupyter_wallaroo.store import rows
+from jupyter_wallaroo.types.model import (
+    ConfiguredModelVersion,
+    Conversion,
+    FileInfo,
+    Model,
+    ModelConfig,
+    ModelReference,
+    ModelVersion,
+    Signature,
+)
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+RUNTIME = "onnx"
+
+_VERSIONS = """
+SELECT v.*, m.name AS model_name, m.workspace_id AS workspace_id, c.id AS config_id, c.config AS config
+FROM model_versions v JOIN models m ON m.id = v.model_id
+JOIN model_configs c ON c.id = (SELECT max(id) FROM model_configs WHERE model_version_id = v.id)
+"""
+
+
+def _model(row: rows.RowValues) -> Model:
+    return Model(
+        id=row["id"],
+        name=row["name"],
+        owner_id=row["owner_id"],
+        workspace_id=row["workspace_id"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+    )
+
+
+def _configured(row: rows.RowValues) -> ConfiguredModelVersion:
+    version = ModelVersion(
+        id=row["id"],
+        name=row["model_name"],
+        workspace_id=row["workspace_id"],
+        status=row["status"],
+        visibility=row["visibility"],
+        file_info=FileInfo(version=row["version"], sha=row["sha"], file_name=row["file_name"], size=row["size_bytes"]),
+        conversion=msgspec.json.decode(row["conversion"], type=Conversion),
+        signature=msgspec.json.decode(row["signature"], type=Signature) if row["signature"] else None,
+        created_at=row["created_at"],
+        created_by=row["created_by"],
+    )
+    return ConfiguredModelVersion(model_version=version, config=_config(row["config_id"], row["id"], row["config"]))
+
+
+def _config(config_id: int, model_version_id: int, text: str) -> ModelConfig:
+    settings: dict[str, Any] = msgspec.json.decode(text)
+    return ModelConfig(id=config_id, model_version_id=model_version_id, runtime=RUNTIME, **settings)
+
+
+def insert_version(
+    db: Database,
+    *,
+    workspace_id: int,
+    name: str,
+    user_id: str,
+    sha: str,
+    file_name: str,
+    size_bytes: int,
+    visibility: str,
+    conversion: Conversion,
+    signature: Signature,
+) -> int:
+    """Add a version to the model called ``name``, made when new, with an empty configuration; return its id."""
+    present = rows.present()
+    key = {"workspace": workspace_id, "key": rows.name_key(name)}
+    model = rows.first(db, "SELECT id FROM models WHERE workspace_id = :workspace AND name_key = :key", key)
+    if model is None:
+        model_id = rows.insert(
+            db,
+            "models",
+            {
+                "workspace_id": workspace_id,
+                "name": name,
+                "name_key": rows.name_key(name),
+                "owner_id": user_id,
+                "created_at": present,
+                "updated_at": present,
+            },
+        )
+    else:
+        model_id = model["id"]
+        rows.update(db, "models", model_id, {"updated_at": present})
+    version_id = rows.insert(
+        db,
+        "model_versions",
+        {
+            "model_id": model_id,
+            "version": str(uuid.uuid4()),
+            "sha": sha,
+            "file_name": file_name,
+            "size_bytes": size_bytes,
+            "status": "ready",
+            "visibility": visibility,
+            "conversion": msgspec.json.encode(conversion).decode(),
+            "signature": msgspec.json.encode(signature).decode(),
+            "created_by": user_id,
+            "created_at": present,
+        },
+    )
+    insert_config(db, version_id, {})
+    return version_id
+
+
+def insert_config(db: Database, model_version_id: int, settings: dict[str, Any]) -> ModelConfig:
+    """Add a configuration to a model version; the newest counts."""
+    text = msgspec.json.encode(settings).decode()
+    values = {"model_version_id": model_version_id, "config": text, "created_at": rows.present()}
+    return _config(rows.insert(db, "model_configs", values), model_version_id, text)
+
+
+def get(db: Database, model_id: int) -> Model | None:
+    """Return a model by id."""
+    row = rows.first(db, "SELECT * FROM models WHERE id = :id", {"id": model_id})
+    return _model(row) if row else None
+
+
+def in_workspace(db: Database, workspace_id: int | None) -> list[Model]:
+    """Return models, oldest first: of one workspace, or all."""
+    sql = "SELECT * FROM models WHERE :workspace IS NULL OR workspace_id = :workspace ORDER BY id"
+    return [_model(row) for row in rows.query(db, sql, {"workspace": workspace_id})]
+
+
+def by_name(db: Database, name: str) -> list[Model]:
+    """Return the models called ``name`` in any workspace."""
+    sql = "SELECT * FROM models WHERE name_key = :key ORDER BY id"
+    return [_model(row) for row in rows.query(db, sql, {"key": rows.name_key(name)})]
+
+
+def names(db: Database, workspace_id: int) -> list[str]:
+    """Return the names of a workspace's models, for "did you mean"."""
+    return [model.name for model in in_workspace(db, workspace_id)]
+
+
+def version(db: Database, version_id: int) -> ConfiguredModelVersion | None:
+    """Return a model version by its number."""
+    row = rows.first(db, f"{_VERSIONS} WHERE v.id = :id", {"id": version_id})
+    return _configured(row) if row else None
+
+
+def versions(db: Database, model_id: int) -> list[ConfiguredModelVersion]:
+    """Return a model's versions, oldest first (S2-21)."""
+    sql = f"{_VERSIONS} WHERE v.model_id = :model ORDER BY v.id"
+    return [_configured(row) for row in rows.query(db, sql, {"model": model_id})]
+
+
+def referenced(db: Database, workspace_id: int, reference: ModelReference) -> ConfiguredModelVersion | None:
+    """Return the version that a reference names by UUID, if it is in the workspace; name and sha are not compared."""
+    sql = f"{_VERSIONS} WHERE v.version = :version AND m.workspace_id = :workspace"
+    row = rows.first(db, sql, {"version": reference.version, "workspace": workspace_id})
+    return _configured(row) if row else None
+
+
+def config(db: Database, config_id: int) -> ModelConfig | None:
+    """Return a configuration by id."""
+    row = rows.first(db, "SELECT * FROM model_configs WHERE id = :id", {"id": config_id})
+    return _config(row["id"], row["model_version_id"], row["config"]) if row else None
+
+
+def known_shas(db: Database) -> set[str]:
+    """Return the SHA-256 of every file that a version refers to."""
+    return {row["sha"] for row in rows.query(db, "SELECT DISTINCT sha FROM model_versions")}

@@ -1,0 +1,73 @@
+"""Workspaces."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jupyter_wallaroo.store import rows
+from jupyter_wallaroo.types.workspace import Workspace, WorkspaceContents
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+
+def _workspace(row: rows.RowValues) -> Workspace:
+    return Workspace(
+        id=row["id"],
+        name=row["name"],
+        archived=bool(row["archived"]),
+        created_by=row["created_by"],
+        created_at=row["created_at"],
+    )
+
+
+def insert(db: Database, name: str, user_id: str) -> int | None:
+    """Make a workspace and return its id, or None when the name is taken."""
+    key = rows.name_key(name)
+    if rows.first(db, "SELECT 1 FROM workspaces WHERE name_key = :key", {"key": key}):
+        return None
+    values = {"name": name, "name_key": key, "created_by": user_id, "created_at": rows.present()}
+    return rows.insert(db, "workspaces", values)
+
+
+def get(db: Database, workspace_id: int) -> Workspace | None:
+    """Return a workspace by id."""
+    row = rows.first(db, "SELECT * FROM workspaces WHERE id = :id", {"id": workspace_id})
+    return _workspace(row) if row else None
+
+
+def by_name(db: Database, name: str) -> Workspace | None:
+    """Return a workspace by name."""
+    row = rows.first(db, "SELECT * FROM workspaces WHERE name_key = :key", {"key": rows.name_key(name)})
+    return _workspace(row) if row else None
+
+
+def all_with_contents(db: Database, user_id: str | None) -> list[WorkspaceContents]:
+    """Return workspaces with what they hold, oldest first: all, or those that a user created."""
+    sql = "SELECT * FROM workspaces WHERE :user IS NULL OR created_by = :user ORDER BY id"
+    models = _ids_by_workspace(db, "models")
+    pipelines = _ids_by_workspace(db, "pipelines")
+    return [
+        WorkspaceContents(
+            id=row["id"],
+            name=row["name"],
+            archived=bool(row["archived"]),
+            created_by=row["created_by"],
+            created_at=row["created_at"],
+            models=models.get(row["id"], []),
+            pipelines=pipelines.get(row["id"], []),
+        )
+        for row in rows.query(db, sql, {"user": user_id})
+    ]
+
+
+def _ids_by_workspace(db: Database, table: str) -> dict[int, list[int]]:
+    found: dict[int, list[int]] = {}
+    for row in rows.query(db, f"SELECT id, workspace_id FROM {table} ORDER BY id"):  # noqa: S608  a constant of ours
+        found.setdefault(row["workspace_id"], []).append(row["id"])
+    return found
+
+
+def names(db: Database) -> list[str]:
+    """Return the names of all workspaces, for "did you mean"."""
+    return [row["name"] for row in rows.query(db, "SELECT name FROM workspaces ORDER BY id")]

@@ -1,0 +1,229 @@
+"""One deployment: spreads inferences over its replicas, survives the loss of any, swaps them without a gap."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import time
+
+from jupyter_wallaroo.engine.frames import Buffer
+from jupyter_wallaroo.errors import Conflict, EngineFailure, NotFound, Unavailable
+from jupyter_wallaroo.supervisor.process import EngineGone, Reply
+from jupyter_wallaroo.supervisor.replica import Replica, pod_suffix
+from jupyter_wallaroo.supervisor.spec import DeploymentSpec, Limits
+from jupyter_wallaroo.types.deployment import Status
+
+DRAIN_LIMIT_S = 20.0
+POISON_MEMORY_S = 60.0
+ATTEMPTS = 2
+
+
+class Deployment:
+    """A running deployment.
+
+    Parameters
+    ----------
+    spec
+        What to run.
+    limits
+        What holds for every deployment.
+    starts
+        Shared by all replicas of the server, see `Replica`.
+    """
+
+    def __init__(self, spec: DeploymentSpec, limits: Limits, starts: asyncio.Semaphore) -> None:
+        self.spec = spec
+        self.lb_name = f"engine-lb-{self._hash(spec)}-{pod_suffix()}"
+        self.refusal: str | None = None
+        """Why the last replacement was not taken, None when it was."""
+        self._limits = limits
+        self._starts = starts
+        self._waiting: list[asyncio.Future[None]] = []
+        self._in_flight = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._is_closing = False
+        self._poison: dict[bytes, float] = {}
+        self._replacing: asyncio.Task[None] | None = None
+        self.replicas = self._make(spec)
+
+    @staticmethod
+    def _hash(spec: DeploymentSpec) -> str:
+        return hashlib.sha256(f"{spec.name}:{spec.pipeline_version}".encode()).hexdigest()[:10]
+
+    def _make(self, spec: DeploymentSpec) -> list[Replica]:
+        names = [f"engine-{self._hash(spec)}-{pod_suffix()}" for _ in range(spec.resources.replicas)]
+        return [Replica(name, spec, self._limits, self._starts, self._changed) for name in names]
+
+    @property
+    def status(self) -> Status:
+        """Running when every replica runs, Error when none does and one has given up, else Starting."""
+        found = [replica.status for replica in self.replicas]
+        if all(status is Status.RUNNING for status in found):
+            return Status.RUNNING
+        if Status.RUNNING not in found and Status.ERROR in found:
+            return Status.ERROR
+        return Status.STARTING
+
+    @property
+    def in_flight(self) -> int:
+        """How many requests wait for an answer."""
+        return self._in_flight
+
+    async def infer(self, head: bytes, body: Buffer, deadline: float) -> Reply:
+        """Have one request answered by the replica that owes least.
+
+        A request whose replica dies is sent to another one once: models are functions of their input.
+
+        Parameters
+        ----------
+        head
+            An encoded `InferRequest`.
+        deadline
+            Seconds of the monotonic clock.
+
+        Raises
+        ------
+        Unavailable
+            Too many requests, or the deployment is starting or recovering; says which.
+        Conflict
+            The deployment cannot run; says why.
+        EngineFailure
+            Two replicas died over this request.
+        """
+        if self._is_closing:
+            raise NotFound(f"Deployment {self.spec.name!r} is being undeployed.")
+        if self._in_flight >= self._limits.queue:
+            raise Unavailable(
+                f"Deployment {self.spec.name!r} already has {self._in_flight} requests waiting, the most it holds.",
+                hint="Try again shortly, or deploy with more replicas.",
+            )
+        if self._poison:
+            self._refuse_poison(body)
+        self._in_flight += 1
+        self._idle.clear()
+        try:
+            reason = ""
+            for _ in range(ATTEMPTS):
+                replica = self._pick() or await self._wait_for_replica(deadline)
+                try:
+                    return await replica.call(head, body, deadline)
+                except EngineGone as gone:
+                    reason = gone.reason
+            self._poison[hashlib.sha256(body).digest()] = time.monotonic() + POISON_MEMORY_S
+            raise EngineFailure(
+                f"Two engines of deployment {self.spec.name!r} were lost while answering this request: {reason}.",
+                hint="The request itself may be what ends them; it is refused for a minute.",
+            )
+        finally:
+            self._in_flight -= 1
+            if not self._in_flight:
+                self._idle.set()
+
+    def _pick(self) -> Replica | None:
+        running = [replica for replica in self.replicas if replica.is_ready]
+        return min(running, key=lambda replica: replica.in_flight) if running else None
+
+    async def _wait_for_replica(self, deadline: float) -> Replica:
+        """Wait for a replica that ran before to come back; refuse at once when none is about to."""
+        while True:
+            self._refuse_unless_recovering()
+            replica = self._pick()
+            if replica is not None:
+                return replica
+            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiting.append(waiter)
+            try:
+                await asyncio.wait_for(waiter, max(0.0, deadline - time.monotonic()))
+            except TimeoutError:
+                raise Unavailable(
+                    f"Deployment {self.spec.name!r} lost its engines and did not recover in time."
+                ) from None
+            finally:
+                if waiter in self._waiting:
+                    self._waiting.remove(waiter)
+
+    def _refuse_unless_recovering(self) -> None:
+        status = self.status
+        reasons = " ".join(replica.reason for replica in self.replicas if replica.reason)
+        if status is Status.ERROR and any(replica.is_refused for replica in self.replicas):
+            raise Conflict(f"Deployment {self.spec.name!r} is in state Error: {reasons}", hint="Undeploy and mend it.")
+        if status is Status.ERROR:
+            raise Unavailable(f"Deployment {self.spec.name!r} is in state Error: {reasons}", retry_after_s=30)
+        if not any(replica.has_run for replica in self.replicas):
+            raise Unavailable(f"Deployment {self.spec.name!r} is in state Starting; try again when it is Running.")
+
+    def _refuse_poison(self, body: Buffer) -> None:
+        now = time.monotonic()
+        self._poison = {key: until for key, until in self._poison.items() if until > now}
+        if self._poison and hashlib.sha256(body).digest() in self._poison:
+            raise EngineFailure("This request ended two engines a moment ago; it is refused for a minute.")
+
+    def _changed(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for waiter in waiting:
+            if not waiter.done():
+                waiter.set_result(None)
+
+    async def until_settled(self) -> None:
+        """Wait until every replica runs or has given up."""
+        await self._settled(self.replicas)
+
+    async def _settled(self, replicas: list[Replica]) -> None:
+        while any(replica.status is Status.STARTING for replica in replicas):
+            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiting.append(waiter)
+            await waiter
+
+    def replace(self, spec: DeploymentSpec) -> None:
+        """Run another version in this one's place: prepared beside it, switched when ready, the old drained.
+
+        Should the new one not come up, the old one goes on and `refusal` says why.
+        """
+        if self._replacing is not None:
+            self._replacing.cancel()
+        self._replacing = asyncio.get_running_loop().create_task(self._replace(spec))
+
+    async def _replace(self, spec: DeploymentSpec) -> None:
+        self.refusal = None
+        fresh = self._make(spec)
+        try:
+            if self.status is not Status.ERROR:
+                await self._settled(fresh)
+            failed = [replica for replica in fresh if replica.status is Status.ERROR]
+            if failed:
+                self.refusal = f"Version {spec.pipeline_version} was not taken: {failed[0].reason}"
+                await self._stop(fresh)
+                return
+        except asyncio.CancelledError:
+            await self._stop(fresh)
+            raise
+        old, self.replicas, self.spec = self.replicas, fresh, spec
+        self._changed()
+        await self._drained(old)
+        await self._stop(old)
+
+    async def _drained(self, replicas: list[Replica]) -> None:
+        """Wait until ``replicas``, which get no new requests, owe nothing; at most `DRAIN_LIMIT_S`."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.gather(*(replica.until_idle() for replica in replicas)), DRAIN_LIMIT_S)
+
+    @staticmethod
+    async def _stop(replicas: list[Replica]) -> None:
+        await asyncio.gather(*(replica.stop() for replica in replicas))
+
+    def check(self, now: float) -> None:
+        """Look after every process of this deployment."""
+        for replica in self.replicas:
+            replica.check(now)
+
+    async def stop(self, *, drain_s: float = DRAIN_LIMIT_S) -> None:
+        """Take no more requests, let those under way finish for ``drain_s`` seconds, end the processes."""
+        self._is_closing = True
+        if self._replacing is not None:
+            self._replacing.cancel()
+            await asyncio.gather(self._replacing, return_exceptions=True)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._idle.wait(), drain_s)
+        await self._stop(self.replicas)

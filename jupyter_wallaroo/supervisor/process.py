@@ -1,0 +1,237 @@
+"""One engine process: started with a socket of its own, called over it, known to be dead when it is."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from jupyter_wallaroo import errors
+from jupyter_wallaroo.engine.frames import Buffer, FrameConnection, Kind
+
+STOP_GRACE_S = 2.0
+STUCK_AFTER_S = 1.0
+PING_AFTER_S = 2.0
+PING_LIMIT_S = 5.0
+
+_INHERITED: tuple[str, ...] = ("PATH", "HOME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "USER", "LOGNAME", "LD_LIBRARY_PATH")
+_INHERITED += ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "CONDA_PREFIX", "SYSTEMROOT")
+_INHERITED_PREFIXES = ("LC_", "OMP_", "MKL_", "OPENBLAS_")
+
+_decode_error = msgspec.msgpack.Decoder().decode
+
+Reply = tuple[bytes, Buffer]
+"""An answer's head and body."""
+
+
+class EngineGone(Exception):
+    """The process ended while it owed an answer; ``reason`` says how."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def environment() -> dict[str, str]:
+    """Return the environment of a child: from an allow list, so that no token of Jupyter's gets there (SECURITY B2)."""
+    return {
+        name: value for name, value in os.environ.items() if name in _INHERITED or name.startswith(_INHERITED_PREFIXES)
+    }
+
+
+class Call:
+    """A request that an engine owes an answer to."""
+
+    __slots__ = ("deadline", "future")
+
+    def __init__(self, future: asyncio.Future[Reply], deadline: float) -> None:
+        self.future = future
+        self.deadline = deadline
+
+
+class EngineProcess:
+    """A running engine process.
+
+    Made by `start`. Times are seconds of the monotonic clock, which this process shares with its children.
+    """
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+        self._connection = FrameConnection(self)
+        self._calls: dict[int, Call] = {}
+        self._last_number = 0
+        self._last_heard = time.monotonic()
+        self._reason = ""
+        self._is_connected = True
+        self._idle: asyncio.Future[None] | None = None
+        self._ended = asyncio.get_running_loop().create_task(self._watch())
+
+    @classmethod
+    async def start(cls, role: str, directory: Path, *, memory_bytes: int = 0, cpu_s: int = 0) -> EngineProcess:
+        """Start ``python -m jupyter_wallaroo.engine`` in a role; it answers once it is up.
+
+        Parameters
+        ----------
+        role
+            replica, inspector or archivist.
+        directory
+            Its working directory, which should be empty.
+        memory_bytes, cpu_s
+            Limits of its address space and CPU time; 0: none.
+        """
+        ours, theirs = socket.socketpair()
+        with theirs:
+            arguments = (role, theirs.fileno(), os.getpid(), memory_bytes, cpu_s)
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-P",
+                "-m",
+                "jupyter_wallaroo.engine",
+                *(str(argument) for argument in arguments),
+                cwd=directory,
+                env=environment(),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.DEVNULL,
+                pass_fds=(theirs.fileno(),),
+                start_new_session=True,
+            )
+        self = cls(process)
+        ours.setblocking(False)
+        await asyncio.get_running_loop().create_connection(lambda: self._connection, sock=ours)
+        return self
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._process.pid
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the process can be called: it has neither ended nor closed its connection."""
+        return self._is_connected and not self._ended.done()
+
+    @property
+    def in_flight(self) -> int:
+        """How many answers it owes."""
+        return len(self._calls)
+
+    def call(self, kind: Kind, head: bytes, body: Buffer, deadline: float) -> asyncio.Future[Reply]:
+        """Send a request and return the future of its answer, which fails with a `WallarooError` or `EngineGone`."""
+        future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        if not self.is_alive:
+            future.set_exception(EngineGone(self._reason or "it had ended"))
+            return future
+        self._last_number += 1
+        self._calls[self._last_number] = Call(future, deadline)
+        self._connection.send(self._last_number, kind, head, body)
+        return future
+
+    def frame_received(self, number: int, kind: int, head: bytes, body: Buffer) -> None:
+        """Match an answer with its call (the connection calls this)."""
+        self._last_heard = time.monotonic()
+        call = self._calls.pop(number, None)
+        if not self._calls:
+            self._tell_idle()
+        if call is None or call.future.done():
+            return
+        if kind == Kind.ANSWER:
+            call.future.set_result((head, body))
+        else:
+            call.future.set_exception(errors.from_wire(_decode_error(head)))
+
+    def connection_ended(self) -> None:
+        """Take a closed connection for the end of the process (the connection calls this)."""
+        self._is_connected = False
+        self._fail_calls("its connection ended")
+        self.kill()
+
+    def check(self, now: float) -> None:
+        """Fail calls whose time is over; kill a process that is stuck; ask an idle one for a sign of life.
+
+        A process works on one request at a time, in order. It is stuck when the oldest one is overdue and nothing has
+        come from it since; one that is merely behind keeps answering.
+        """
+        for call in self._calls.values():
+            if call.deadline < now and not call.future.done():
+                call.future.set_exception(errors.DeadlineExceeded("The time limit of the request passed."))
+        oldest = next(iter(self._calls.values()), None)
+        if oldest is None:
+            if now - self._last_heard > PING_AFTER_S:
+                self.call(Kind.PING, b"", b"", now + PING_LIMIT_S).add_done_callback(_forget)
+        elif oldest.deadline + STUCK_AFTER_S < now and self._last_heard + STUCK_AFTER_S < now:
+            self.kill("it did not answer in time")
+
+    def resident_bytes(self) -> int:
+        """Return how much memory the process occupies, 0 when that cannot be told."""
+        try:
+            with open(f"/proc/{self.pid}/statm", "rb") as file:
+                return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        except (OSError, IndexError, ValueError):
+            return 0
+
+    def kill(self, why: str = "") -> None:
+        """End the process at once; ``why`` is told instead of the signal."""
+        if self._ended.done():
+            return
+        self._reason = self._reason or why
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+
+    async def until_idle(self) -> None:
+        """Wait until the process owes no answer, or is gone."""
+        if self._calls:
+            self._idle = self._idle or asyncio.get_running_loop().create_future()
+            await asyncio.shield(self._idle)
+
+    async def wait(self) -> str:
+        """Wait for the end of the process and return how it came."""
+        return await asyncio.shield(self._ended)
+
+    async def stop(self) -> None:
+        """Close the connection, which ends the process after what it is doing; kill it when it takes too long."""
+        if self._ended.done():
+            return
+        self._reason = "it was stopped"
+        self._connection.close()
+        try:
+            await asyncio.wait_for(self.wait(), STOP_GRACE_S)
+        except TimeoutError:
+            self.kill()
+            await self.wait()
+
+    async def _watch(self) -> str:
+        code = await self._process.wait()
+        if not self._reason:
+            self._reason = f"ended by {signal.Signals(-code).name}" if code < 0 else f"exited with status {code}"
+        self._fail_calls(self._reason)
+        self._connection.close()
+        return self._reason
+
+    def _fail_calls(self, reason: str) -> None:
+        calls, self._calls = self._calls, {}
+        for call in calls.values():
+            if not call.future.done():
+                call.future.set_exception(EngineGone(reason))
+        self._tell_idle()
+
+    def _tell_idle(self) -> None:
+        if self._idle is not None:
+            self._idle.set_result(None)
+            self._idle = None
+
+
+def _forget(future: asyncio.Future[Reply]) -> None:
+    if not future.cancelled():
+        future.exception()
+
+
+OnChange = Callable[[], None]
+"""Told that something's state may have changed."""

@@ -1,0 +1,172 @@
+"""One replica: keeps one engine process alive with its models loaded."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import string
+import time
+from collections import deque
+
+import msgspec
+
+from jupyter_wallaroo.engine.frames import Buffer, Kind
+from jupyter_wallaroo.errors import WallarooError
+from jupyter_wallaroo.supervisor.process import EngineGone, EngineProcess, OnChange, Reply
+from jupyter_wallaroo.supervisor.spec import DeploymentSpec, Limits
+from jupyter_wallaroo.types.deployment import Status
+from jupyter_wallaroo.types.plan import Plan
+
+MEMORY_HEADROOM_BYTES = 2**30
+"""What the address space may be larger than the memory limit: libraries map more than they use."""
+
+BACK_OFF_S = (0.0, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+CRASH_WINDOW_S = 60.0
+CRASHES_TO_ERROR = 5
+
+_encode = msgspec.msgpack.Encoder().encode
+
+
+def pod_suffix() -> str:
+    """Return five random letters and digits, the end of a replica's name (S1-33)."""
+    return "".join(random.choices(string.ascii_lowercase + string.digits, k=5))  # noqa: S311  a name, not a secret
+
+
+class Replica:
+    """One copy of a deployment's models.
+
+    Parameters
+    ----------
+    name
+        ``engine-<hash>-<rand>``.
+    spec, limits
+        What it runs, and how.
+    starts
+        Limits how many processes of the server load models at the same time.
+    changed
+        Called whenever `status` may have changed.
+    """
+
+    def __init__(
+        self, name: str, spec: DeploymentSpec, limits: Limits, starts: asyncio.Semaphore, changed: OnChange
+    ) -> None:
+        self.name = name
+        self.status = Status.STARTING
+        self.reason: str | None = None
+        self.has_run = False
+        self.is_refused = False
+        self._spec = spec
+        self._limits = limits
+        self._starts = starts
+        self._changed = changed
+        self._process: EngineProcess | None = None
+        self._crashes: deque[float] = deque()
+        self._task = asyncio.get_running_loop().create_task(self._keep_running())
+
+    @property
+    def in_flight(self) -> int:
+        """How many answers it owes."""
+        return self._process.in_flight if self._process else 0
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it can be called now."""
+        return self.status is Status.RUNNING and self.pid is not None
+
+    @property
+    def pid(self) -> int | None:
+        """The process id, None while there is no process."""
+        return self._process.pid if self._process and self._process.is_alive else None
+
+    def call(self, head: bytes, body: Buffer, deadline: float) -> asyncio.Future[Reply]:
+        """Send an inference; only while `status` is running."""
+        assert self._process is not None
+        return self._process.call(Kind.INFER, head, body, deadline)
+
+    async def until_idle(self) -> None:
+        """Wait until it owes no answer."""
+        if self._process is not None:
+            await self._process.until_idle()
+
+    def check(self, now: float) -> None:
+        """Look after the process: overdue calls, signs of life, memory."""
+        process = self._process
+        if process is None or not process.is_alive:
+            return
+        process.check(now)
+        limit = self._spec.resources.memory_bytes
+        if limit and process.resident_bytes() > limit:
+            process.kill(f"it used more than its memory limit of {limit // 2**20} MiB")
+
+    async def stop(self) -> None:
+        """End the process and do not start it again."""
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        if self._process is not None:
+            await self._process.stop()
+        self.status = Status.STARTING
+
+    async def _keep_running(self) -> None:
+        while True:
+            try:
+                reason = await self._run_once()
+            except WallarooError as error:
+                self._set(Status.ERROR, error.message)
+                self.is_refused = True
+                self._changed()
+                return
+            now = time.monotonic()
+            self._crashes.append(now)
+            while self._crashes[0] < now - CRASH_WINDOW_S:
+                self._crashes.popleft()
+            count = len(self._crashes)
+            status = Status.ERROR if count >= CRASHES_TO_ERROR else Status.STARTING
+            self._set(status, f"The engine process was lost: {reason} ({count} times in the last minute).")
+            await asyncio.sleep(BACK_OFF_S[min(count, len(BACK_OFF_S)) - 1])
+
+    async def _run_once(self) -> str:
+        """Start a process, load the models, and wait for its end; return how that came.
+
+        Raises
+        ------
+        WallarooError
+            The models cannot be loaded; trying again would not help.
+        """
+        async with self._starts:
+            memory_bytes = self._spec.resources.memory_bytes
+            process = await EngineProcess.start(
+                "replica",
+                self._limits.work_directory,
+                memory_bytes=memory_bytes + MEMORY_HEADROOM_BYTES if memory_bytes else 0,
+            )
+            self._process = process
+            try:
+                await process.call(Kind.LOAD, _encode(self._plan()), b"", time.monotonic() + self._limits.load_s)
+            except EngineGone as gone:
+                return gone.reason
+            except WallarooError:
+                await process.stop()
+                raise
+            except asyncio.CancelledError:
+                process.kill("it was stopped")
+                raise
+        self._set(Status.RUNNING, None)
+        self.has_run = True
+        return await process.wait()
+
+    def _plan(self) -> Plan:
+        spec = self._spec
+        return Plan(
+            pipeline_name=spec.pipeline_name,
+            pipeline_version=spec.pipeline_version,
+            models=spec.models,
+            journal_directory=spec.journal_directory,
+            replica=self.name,
+            threads=max(1, int(spec.resources.cpus)),
+            durability=self._limits.durability,
+        )
+
+    def _set(self, status: Status, reason: str | None) -> None:
+        self.status = status
+        self.reason = reason
+        self._changed()

@@ -1,0 +1,71 @@
+"""How a deployment is, in the words of ``status/get_deployment`` (S1-26 … S1-33)."""
+
+from __future__ import annotations
+
+from jupyter_wallaroo.supervisor.deployment import Deployment
+from jupyter_wallaroo.supervisor.replica import Replica
+from jupyter_wallaroo.supervisor.spec import DeploymentSpec
+from jupyter_wallaroo.types.deployment import (
+    DeploymentStatus,
+    EngineStatus,
+    ModelStatus,
+    ModelStatuses,
+    PipelineStatus,
+    PipelineStatuses,
+    PodInfo,
+    PodStatus,
+    Status,
+)
+
+LOOPBACK = "127.0.0.1"
+_PHASE = {Status.RUNNING: "Running", Status.STARTING: "Pending", Status.ERROR: "Failed"}
+
+
+def of(deployment: Deployment) -> DeploymentStatus:
+    """Return the status of a deployment as it is now; a native model has no sidekicks (S1-31)."""
+    engines = [_engine(replica, deployment.spec) for replica in deployment.replicas]
+    details = [replica.reason for replica in deployment.replicas if replica.reason]
+    if deployment.refusal:
+        details.append(deployment.refusal)
+    return DeploymentStatus(
+        status=deployment.status,
+        details=details,
+        engines=engines,
+        engine_lbs=[_load_balancer(deployment.lb_name)],
+        sidekicks=[],
+        helm=[],
+    )
+
+
+def _engine(replica: Replica, spec: DeploymentSpec) -> EngineStatus:
+    models = [
+        ModelStatus(name=model.name, version=model.version, sha=model.sha, status=replica.status)
+        for model in spec.models
+    ]
+    info = PodInfo(
+        name=replica.name,
+        ip=LOOPBACK,
+        status=_PHASE[replica.status],
+        health=replica.status,
+        reason=replica.reason,
+        details=[],
+        labels={"pid": str(replica.pid)} if replica.pid else {},
+        required_cpu=f"{spec.resources.cpus:g}",
+        required_memory=f"{spec.resources.memory_bytes // 2**20}Mi" if spec.resources.memory_bytes else None,
+    )
+    return EngineStatus(
+        ip=LOOPBACK,
+        name=replica.name,
+        status=_PHASE[replica.status],
+        reason=replica.reason,
+        details=[],
+        info=info,
+        pipeline_statuses=PipelineStatuses(pipelines=[PipelineStatus(id=spec.pipeline_name, status=replica.status)]),
+        model_statuses=ModelStatuses(models=models),
+    )
+
+
+def _load_balancer(name: str) -> PodStatus:
+    """Return the entry for what spreads requests: the server itself, which runs while it answers this."""
+    info = PodInfo(name=name, ip=LOOPBACK, status="Running", health=Status.RUNNING, reason=None, details=[])
+    return PodStatus(ip=LOOPBACK, name=name, status="Running", reason=None, details=[], info=info)

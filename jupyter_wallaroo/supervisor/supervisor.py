@@ -1,0 +1,107 @@
+"""All deployments of a server, and the archivist beside them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Iterable
+
+from jupyter_wallaroo.errors import WallarooError
+from jupyter_wallaroo.supervisor.archivist import ArchivistProcess
+from jupyter_wallaroo.supervisor.deployment import Deployment
+from jupyter_wallaroo.supervisor.process import EngineGone
+from jupyter_wallaroo.supervisor.spec import DeploymentSpec, Limits
+from jupyter_wallaroo.types.deployment import Status
+from jupyter_wallaroo.types.plan import Archive
+
+CHECK_PERIOD_S = 0.25
+ARCHIVE_PERIOD_S = 5.0
+SIMULTANEOUS_STARTS = 2
+
+
+class Supervisor:
+    """Everything that runs.
+
+    Parameters
+    ----------
+    limits
+        What holds for every deployment.
+    archive
+        Where the logs lie and how long they are kept.
+    """
+
+    def __init__(self, limits: Limits, archive: Archive) -> None:
+        self.archivist = ArchivistProcess(limits.work_directory)
+        self._limits = limits
+        self._archive = archive
+        self._starts = asyncio.Semaphore(SIMULTANEOUS_STARTS)
+        self._deployments: dict[int, Deployment] = {}
+        self._ending: set[asyncio.Task[None]] = set()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self, specs: Iterable[DeploymentSpec]) -> None:
+        """Begin to watch, and bring back what was wanted when the server last ended."""
+        for spec in specs:
+            self.apply(spec)
+        loop = asyncio.get_running_loop()
+        self._tasks = [loop.create_task(self._check()), loop.create_task(self._archive_logs())]
+
+    def apply(self, spec: DeploymentSpec) -> None:
+        """Run ``spec``: new, or in place of what runs under its id."""
+        running = self._deployments.get(spec.id)
+        if running is None:
+            self._deployments[spec.id] = Deployment(spec, self._limits, self._starts)
+        else:
+            running.replace(spec)
+
+    def get(self, deployment_id: int) -> Deployment | None:
+        """Return a running deployment by id."""
+        return self._deployments.get(deployment_id)
+
+    def remove(self, deployment_id: int) -> None:
+        """End a deployment: it is gone for callers at once, and drains in the background."""
+        deployment = self._deployments.pop(deployment_id, None)
+        if deployment is not None:
+            task = asyncio.get_running_loop().create_task(deployment.stop())
+            self._ending.add(task)
+            task.add_done_callback(self._ending.discard)
+
+    def counts(self) -> tuple[int, int, int]:
+        """Return how many deployments there are, replicas that run, and replicas that are wanted."""
+        replicas = [replica for deployment in self._deployments.values() for replica in deployment.replicas]
+        running = sum(replica.status is Status.RUNNING for replica in replicas)
+        return len(self._deployments), running, len(replicas)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether anything is starting, ending or being answered."""
+        return bool(self._ending) or any(
+            deployment.in_flight or deployment.status is Status.STARTING for deployment in self._deployments.values()
+        )
+
+    async def stop(self, *, drain_s: float) -> None:
+        """End everything, letting requests under way finish for ``drain_s`` seconds."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        deployments = list(self._deployments.values())
+        self._deployments.clear()
+        await asyncio.gather(*(deployment.stop(drain_s=drain_s) for deployment in deployments))
+        if self._ending:
+            await asyncio.wait(self._ending, timeout=drain_s)
+        await self.archivist.stop()
+
+    async def _check(self) -> None:
+        while True:
+            await asyncio.sleep(CHECK_PERIOD_S)
+            now = time.monotonic()
+            for deployment in self._deployments.values():
+                deployment.check(now)
+            self.archivist.check(now)
+
+    async def _archive_logs(self) -> None:
+        while True:
+            with contextlib.suppress(WallarooError, EngineGone):
+                await self.archivist.archive(self._archive)
+            await asyncio.sleep(ARCHIVE_PERIOD_S)

@@ -1,0 +1,263 @@
+"""Models, their versions and their configurations.
+
+On the wire, as in the vendor's API, ``models/get`` takes the id of a *model* (a name in a workspace) while uploads
+return, and ``model_version_id`` takes, the id of a *model version* (one file).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct, field
+
+
+class ModelReference(Struct, frozen=True, kw_only=True):
+    """The triple by which a pipeline step names one uploaded file (S1-10).
+
+    ``version`` is a UUID, ``sha`` the file's SHA-256 in hex.
+    """
+
+    name: str
+    version: str
+    sha: str
+
+
+class Conversion(Struct, frozen=True, kw_only=True):
+    """How an upload is to be read: its framework and what it needs."""
+
+    framework: str = "onnx"
+    requirements: list[str] = []
+    python_version: str = "3.8"
+    arch: str | None = None
+    accel: Any = None
+    framework_config: dict[str, Any] | None = None
+
+
+class UploadModel(Struct, frozen=True, kw_only=True):
+    """The ``metadata`` of an upload, or the query of ``models/upload_stream``."""
+
+    name: str
+    workspace_id: int
+    visibility: str = "private"
+    conversion: Conversion = Conversion()
+    image_path: str | None = None
+    input_schema: str | None = None
+    output_schema: str | None = None
+    sha: str | None = None
+    """Beyond the vendor's fields: when given, the upload is refused unless the bytes have this SHA-256."""
+
+
+class UploadedId(Struct, frozen=True, kw_only=True):
+    """The id of an uploaded model version."""
+
+    id: int
+
+
+class UploadedModels(Struct, frozen=True, kw_only=True):
+    """One upload's model versions (there is one)."""
+
+    models: list[UploadedId]
+
+
+class InsertedModels(Struct, frozen=True, kw_only=True):
+    """The list the vendor's client looks into."""
+
+    returning: list[UploadedModels]
+
+
+class ModelUploaded(Struct, frozen=True, kw_only=True):
+    """An upload's answer: ``insert_models.returning[0].models[0].id``."""
+
+    insert_models: InsertedModels
+
+
+class TensorSpec(Struct, frozen=True, kw_only=True):
+    """One input or output of a model.
+
+    ``dtype`` is a numpy name (``float32``, ``int64``, ``bool``) or ``string``; ``shape`` has ``None`` where any length
+    goes, the first being the rows.
+    """
+
+    name: str
+    dtype: str
+    shape: list[int | None]
+
+
+class Signature(Struct, frozen=True, kw_only=True):
+    """What a model takes and gives, read from its file."""
+
+    inputs: list[TensorSpec]
+    outputs: list[TensorSpec]
+
+
+class ModelConfig(Struct, frozen=True, kw_only=True):
+    """How a model version is to be run; a version may have several, the newest counts."""
+
+    id: int
+    model_version_id: int
+    runtime: str
+    tensor_fields: list[str] | None = None
+    filter_threshold: float | None = None
+    input_schema: str | None = None
+    output_schema: str | None = None
+    batch_config: str | None = None
+    dynamic_batching_config: dict[str, Any] | None = None
+    continuous_batching_config: dict[str, Any] | None = None
+    openai: dict[str, Any] | None = None
+    sidekick_uri: str | None = None
+    queue_depth: int | None = None
+
+
+class FileInfo(Struct, frozen=True, kw_only=True):
+    """The stored file of a model version: ``version`` is its UUID, ``size`` bytes."""
+
+    version: str
+    sha: str
+    file_name: str
+    size: int
+
+
+class ModelVersion(Struct, frozen=True, kw_only=True):
+    """One uploaded file of a model. ``status`` is ``ready`` once it can be deployed."""
+
+    id: int
+    name: str
+    workspace_id: int
+    status: str
+    visibility: str
+    file_info: FileInfo
+    conversion: Conversion
+    signature: Signature | None
+    created_at: str
+    created_by: str
+    image_path: str | None = None
+    error_summary: str | None = None
+    task_id: str | None = None
+
+
+class ConfiguredModelVersion(Struct, frozen=True, kw_only=True):
+    """A model version with its newest configuration."""
+
+    model_version: ModelVersion
+    config: ModelConfig
+
+
+class GetModelVersion(Struct, frozen=True, kw_only=True):
+    """``models/get_version_by_id``."""
+
+    model_version_id: int
+
+
+class GotModelVersion(Struct, frozen=True, kw_only=True):
+    """``models/get_version_by_id``'s answer."""
+
+    model_version: ConfiguredModelVersion
+
+
+class GetModel(Struct, frozen=True, kw_only=True):
+    """``models/get``: by the id of the model."""
+
+    id: int
+
+
+class WorkspaceLabel(Struct, frozen=True, kw_only=True):
+    """A workspace by id and name."""
+
+    id: int
+    name: str
+
+
+class ModelVersionEntry(Struct, frozen=True, kw_only=True):
+    """A model version as lists show it: ``model_id`` is the model's name, ``model_version`` the version's UUID."""
+
+    id: int
+    models_pk_id: int
+    model_id: str
+    model_version: str
+    sha: str
+    owner_id: str
+    file_name: str
+    status: str
+    image_path: str | None = None
+
+
+class ModelDetails(Struct, frozen=True, kw_only=True):
+    """``models/get``'s answer; ``models`` are its versions, oldest first (S2-21)."""
+
+    id: int
+    name: str
+    owner_id: str
+    created_at: str
+    updated_at: str
+    models: list[ModelVersionEntry]
+    workspace: WorkspaceLabel
+
+
+class Model(Struct, frozen=True, kw_only=True):
+    """A model: a name in a workspace."""
+
+    id: int
+    name: str
+    owner_id: str
+    workspace_id: int
+    created_at: str
+    updated_at: str
+
+
+class ListModels(Struct, frozen=True, kw_only=True):
+    """``models/list``: of one workspace (id or name), or of all."""
+
+    workspace_id: int | None = None
+    workspace_name: str | None = None
+
+
+class ListedModel(Struct, frozen=True, kw_only=True):
+    """One model as 2023 clients read it (flat) and as 2026 clients do (nested): a superset of both."""
+
+    id: int
+    name: str
+    owner_id: str
+    created_at: str
+    updated_at: str
+    model: Model
+    model_versions: list[ConfiguredModelVersion]
+    workspace: WorkspaceLabel
+
+
+class ModelList(Struct, frozen=True, kw_only=True):
+    """``models/list``'s answer, oldest first."""
+
+    models: list[ListedModel]
+
+
+class ListModelVersions(Struct, frozen=True, kw_only=True):
+    """``models/list_versions``: by the model's name or id."""
+
+    model_id: str | None = None
+    models_pk_id: int | None = None
+
+
+class GetModelConfig(Struct, frozen=True, kw_only=True):
+    """``models/get_config_by_id``: ``model_id`` is the id of a model *version* (contract/rest.md)."""
+
+    model_id: int
+
+
+class GotModelConfig(Struct, frozen=True, kw_only=True):
+    """A model configuration."""
+
+    model_config: ModelConfig
+
+
+class InsertModelConfig(Struct, frozen=True, kw_only=True):
+    """``models/insert_model_config``: a new configuration for a model version."""
+
+    model_version_id: int
+    tensor_fields: list[str] | None = None
+    filter_threshold: float | None = None
+    input_schema: str | None = None
+    output_schema: str | None = None
+    batch_config: str | None = None
+    dynamic_batching_config: dict[str, Any] | None = None
+    continuous_batching_config: dict[str, Any] | None = None
+    openai_config: dict[str, Any] | None = field(default=None)
