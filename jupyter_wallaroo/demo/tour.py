@@ -39,16 +39,16 @@ def tour() -> None:
     WallarooError
         A step did not answer as it should.
     """
-    with tempfile.TemporaryDirectory(prefix="wallaroo-demo-") as directory:
+    with contextlib.ExitStack() as stack:
+        directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="wallaroo-demo-"))
         server = PrivateServer(Path(directory))
-        try:
-            with _step("start a private Jupyter server"):
-                server.start()
-            with server.client as client:
-                _Tour(client).run()
-        finally:
-            with _step("stop the server, remove its files"):
-                server.stop()
+        stack.callback(server.stop)
+        with _step("start a private Jupyter server"):
+            server.start()
+        with server.client as client:
+            _Tour(client).run()
+        with _step("stop the server, remove its files"):
+            server.stop()
 
 
 class _Tour:

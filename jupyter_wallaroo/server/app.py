@@ -14,7 +14,8 @@ from traitlets import Enum, Float, Int, Unicode, default
 from jupyter_wallaroo import __version__
 from jupyter_wallaroo.errors import Unavailable, WallarooError
 from jupyter_wallaroo.server.handlers.base import API_PATH
-from jupyter_wallaroo.server.identity import Identities
+from jupyter_wallaroo.server.identity import Hosts, Identities
+from jupyter_wallaroo.server.receiving import Receiving
 from jupyter_wallaroo.server.routes import handlers
 from jupyter_wallaroo.types.plan import Durability
 
@@ -86,6 +87,8 @@ class WallarooApp(ExtensionApp):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.identities = Identities()
+        self.hosts = Hosts()
+        self.receiving = Receiving()
         self.body_bytes = 0
         self._services: Services | None = None
         self._failure: WallarooError | None = None
@@ -127,6 +130,7 @@ class WallarooApp(ExtensionApp):
             self.log.error("wallaroo: %s %s", error.message, error.hint)
             return
         self._activity = asyncio.get_running_loop().create_task(self._report_activity())
+        self.receiving.watch()
         self.log.info("wallaroo: serving at %s", self._internal_url(serverapp))
 
     async def stop_extension(self) -> None:
@@ -135,6 +139,7 @@ class WallarooApp(ExtensionApp):
         self._failure = Unavailable("The server is stopping.")
         if self._activity is not None:
             self._activity.cancel()
+        self.receiving.stop()
         if services is not None:
             await services.close(drain_s=self.drain_time_limit_s)
 

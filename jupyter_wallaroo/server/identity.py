@@ -56,6 +56,24 @@ class Identities:
         return user.username, user.display_name or user.username
 
 
+class Hosts:
+    """Remembers what Jupyter says of each ``Host`` header, which depends on nothing else (SECURITY A7)."""
+
+    def __init__(self) -> None:
+        self._allowed: set[str] = set()
+
+    def allows(self, handler: JupyterHandler) -> bool:
+        """Tell whether the request names this machine."""
+        host = handler.request.host
+        if host in self._allowed:
+            return True
+        if not handler.check_host():
+            return False
+        if len(self._allowed) < MAX_REMEMBERED:
+            self._allowed.add(host)
+        return True
+
+
 def _owner_name() -> str:
     try:
         return getpass.getuser()

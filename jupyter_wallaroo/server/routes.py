@@ -81,6 +81,14 @@ _READ, _WRITE, _EXECUTE = Action
 
 ROUTES: tuple[Route, ...] = (
     Route(
+        f"{_INFER}/{{pipeline_name}}", dict, list[dict[str, Any]], _by_hand, _EXECUTE, "inference",
+        handler=InferHandler, pattern=rf"{_INFER_PATTERN}/([^/]+)",
+    ),
+    Route(
+        _INFER, dict, list[dict[str, Any]], _by_hand, _EXECUTE, "inference",
+        handler=InferHandler, pattern=_INFER_PATTERN,
+    ),
+    Route(
         "config", config.Nothing, config.ServerConfig, _by_hand, _READ, "config",
         handler=ConfigHandler, method="GET", is_public=True,
     ),
@@ -170,14 +178,6 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "pipelines/get_logs", inference_log.GetLogs, list[dict[str, Any]], _by_hand, _READ, "inference_logs",
         handler=LogsHandler,
-    ),
-    Route(
-        f"{_INFER}/{{pipeline_name}}", dict, list[dict[str, Any]], _by_hand, _EXECUTE, "inference",
-        handler=InferHandler, pattern=rf"{_INFER_PATTERN}/([^/]+)",
-    ),
-    Route(
-        _INFER, dict, list[dict[str, Any]], _by_hand, _EXECUTE, "inference",
-        handler=InferHandler, pattern=_INFER_PATTERN,
     ),
 )  # fmt: skip
 

@@ -16,6 +16,7 @@ from tornado.web import HTTPError
 from jupyter_wallaroo.errors import Forbidden, TooLarge, Unauthenticated, Unavailable, WallarooError
 from jupyter_wallaroo.server import errors
 from jupyter_wallaroo.types.caller import Caller
+from jupyter_wallaroo.types.user import User
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from jupyter_wallaroo.server.routes import Route
 
 API_PATH = "wallaroo/v1/api"
-BODY_TIMEOUT_S = 60.0
 REFUSED_BODY_TIMEOUT_S = 5.0
 REFUSED_BODY_BYTES = 1 << 40
 
@@ -40,7 +40,7 @@ class WallarooHandler(JupyterHandler):
 
     route: ClassVar[Route]
     body_limit: int = 4 * 2**20
-    caller: Caller
+    user: User
 
     @property
     def app(self) -> WallarooApp:
@@ -57,13 +57,13 @@ class WallarooHandler(JupyterHandler):
         TooLarge
             The body says of itself that it is over the limit.
         """
-        self._accept_body(REFUSED_BODY_BYTES, REFUSED_BODY_TIMEOUT_S)
-        if not self.check_host():
+        if not self.app.hosts.allows(self):
             raise HTTPError(HTTPStatus.FORBIDDEN, "The Host header names another machine.")
         if not self.route.is_public:
             await self._authorize()
         self.refuse_large_body()
-        self._accept_body(self.body_limit, BODY_TIMEOUT_S)
+        connection: Any = self.request.connection
+        connection.set_max_body_size(self.body_limit)
 
     async def _authorize(self) -> None:
         user = await self.app.identities.authenticate(self)
@@ -72,7 +72,8 @@ class WallarooHandler(JupyterHandler):
                 "No valid token came with the request.",
                 hint="Send the header 'Authorization: Bearer <token of this Jupyter server>'.",
             )
-        self.set_cors_headers()
+        if "Origin" in self.request.headers:
+            self.set_cors_headers()
         if self.request.method not in ("GET", "HEAD", "OPTIONS"):
             self._refuse_foreign_pages()
             self.check_xsrf_cookie()
@@ -83,8 +84,12 @@ class WallarooHandler(JupyterHandler):
         if not (await allowed if isawaitable(allowed) else allowed):
             raise Forbidden(f"{user.username!r} may not {self.route.action} {resource}.")
         username, display_name = self.app.identities.username(self.identity_provider, user)
-        known = await self.app.services.users.identify(username, display_name)
-        self.caller = Caller(known, self.api_url)
+        self.user = await self.app.services.users.identify(username, display_name)
+
+    @property
+    def caller(self) -> Caller:
+        """Who is calling, for the services."""
+        return Caller(self.user, self.api_url)
 
     def _refuse_foreign_pages(self) -> None:
         """Refuse what only a page of another site would send with our user's cookie (SECURITY A6)."""
@@ -100,11 +105,6 @@ class WallarooHandler(JupyterHandler):
                 hint="Send fewer rows per request, or ask whoever runs the server to raise the limit.",
             )
 
-    def _accept_body(self, limit: int, timeout_s: float) -> None:
-        connection: Any = self.request.connection
-        connection.set_max_body_size(limit)
-        connection.set_body_timeout(timeout_s)
-
     @property
     def api_url(self) -> str:
         """The absolute URL of ``v1/api`` as this caller reaches it, through whatever proxy (S1-37)."""
@@ -114,13 +114,26 @@ class WallarooHandler(JupyterHandler):
         """Tell Jupyter that this server is in use, so that a Hub does not cull it."""
         self.settings["last_activity_times"]["wallaroo"] = utcnow()
 
+    def set_default_headers(self) -> None:
+        """Set the headers of every answer: data, never a page (Tornado calls this)."""
+        self.set_header("X-Content-Type-Options", "nosniff")
+        self.set_header("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; sandbox")
+        for name, value in self.settings.get("headers", {}).items():
+            self.set_header(name, value)
+
     def answer(self, value: Any) -> None:
         """Finish with ``value`` as JSON."""
         self.set_header("Content-Type", "application/json")
         self.finish(_encode(value))
 
     def send_error(self, status_code: int = 500, **kwargs: Any) -> None:
-        """Answer an error with the status of its class (Tornado calls this)."""
+        """Answer an error with the status of its class (Tornado calls this).
+
+        What is left of the body is read and dropped for a few seconds, so that the caller gets to read the answer.
+        """
+        connection: Any = self.request.connection
+        connection.set_max_body_size(REFUSED_BODY_BYTES)
+        connection.set_body_timeout(REFUSED_BODY_TIMEOUT_S)
         super().send_error(errors.status_of(_error(kwargs), status_code), **kwargs)
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from http import HTTPStatus
 
 from tornado.web import authenticated, stream_request_body
 
@@ -70,6 +71,11 @@ class InferHandler(BodyHandler):
             raise Unavailable("The server holds as many request bodies as it has room for.", hint="Try again shortly.")
         self.app.body_bytes += size
         self._reserved = size
+
+    def _log(self) -> None:
+        """Log what went wrong; an inference that succeeded is in the inference log (Tornado calls this)."""
+        if self.get_status() >= HTTPStatus.BAD_REQUEST:
+            super()._log()
 
     def on_finish(self) -> None:
         """Give the room back (Tornado calls this)."""

@@ -22,6 +22,7 @@ class BodyHandler(WallarooHandler):
         """Begin with an empty body (Tornado calls this)."""
         self._parts: list[bytes] = []
         self._received = 0
+        self.app.receiving.begin(self)
 
     def data_received(self, chunk: bytes) -> None:
         """Take the next part of the body (Tornado calls this)."""
@@ -29,9 +30,20 @@ class BodyHandler(WallarooHandler):
         if self._received <= self.body_limit:
             self._parts.append(chunk)
 
+    def on_connection_close(self) -> None:
+        """Forget a caller that is gone (Tornado calls this)."""
+        self.app.receiving.end(self)
+        super().on_connection_close()
+
+    def finish(self, chunk: Any = None) -> Any:
+        """Send the answer (Tornado and subclasses call this)."""
+        self.app.receiving.end(self)
+        return super().finish(chunk)
+
     @property
     def body(self) -> bytes:
         """The body, now that it is complete."""
+        self.app.receiving.end(self)
         if self._received > self.body_limit:
             raise TooLarge(f"The request body is larger than {self.body_limit} bytes, the most that is taken here.")
         return self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)

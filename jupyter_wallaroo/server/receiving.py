@@ -1,0 +1,51 @@
+"""Bodies that are still coming in: one that takes too long is cut off (SECURITY D2).
+
+Tornado's own body time limit costs a timer and a future for every request; one look a second at those that are not
+complete costs nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tornado.web import RequestHandler
+
+BODY_LIMIT_S = 60.0
+LOOK_PERIOD_S = 1.0
+
+
+class Receiving:
+    """The requests whose body is not complete, and since when."""
+
+    def __init__(self) -> None:
+        self._since: dict[RequestHandler, float] = {}
+        self._watch: asyncio.Task[None] | None = None
+
+    def begin(self, handler: RequestHandler) -> None:
+        """Note that a body begins to come in."""
+        self._since[handler] = time.monotonic()
+
+    def end(self, handler: RequestHandler) -> None:
+        """Note that it is complete, or not of interest any more; more than once is fine."""
+        self._since.pop(handler, None)
+
+    def watch(self) -> None:
+        """Begin to cut off bodies that take longer than `BODY_LIMIT_S`."""
+        self._watch = asyncio.get_running_loop().create_task(self._cut_off())
+
+    def stop(self) -> None:
+        """Stop watching."""
+        if self._watch is not None:
+            self._watch.cancel()
+
+    async def _cut_off(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_PERIOD_S)
+            oldest = time.monotonic() - BODY_LIMIT_S
+            for handler in [handler for handler, since in self._since.items() if since < oldest]:
+                self.end(handler)
+                connection: Any = handler.request.connection
+                connection.close()

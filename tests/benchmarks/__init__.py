@@ -1,0 +1,1 @@
+"""Measurements, apart from the tests: they print ratios and judge nothing."""
