@@ -17,6 +17,8 @@ import msgspec
 from jupyter_wallaroo import errors
 from jupyter_wallaroo.engine.frames import Buffer, FrameConnection, Kind
 
+SOCKET_BYTES = 4 * 2**20
+"""What may be under way each way; the system grants less where it is told to."""
 STOP_GRACE_S = 2.0
 STUCK_AFTER_S = 1.0
 PING_AFTER_S = 2.0
@@ -88,6 +90,8 @@ class EngineProcess:
             Limits of its address space and CPU time; 0: none.
         """
         ours, theirs = socket.socketpair()
+        for end in (ours, theirs):
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SOCKET_BYTES)
         with theirs:
             arguments = (role, theirs.fileno(), os.getpid(), memory_bytes, cpu_s)
             process = await asyncio.create_subprocess_exec(

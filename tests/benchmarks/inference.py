@@ -50,8 +50,8 @@ def main() -> None:
         client = stack.enter_context(server.client)
         version = upload(client, MODEL.read_bytes(), "tumour")
         url = deploy(client, "bench", [version], replicas=options.replicas).url
-        rival = stack.enter_context(_fastapi(MODEL))
-        table = _measure(url, server.token, rival, seconds=options.seconds, rounds=options.rounds)
+        rivals = {kind: stack.enter_context(_fastapi(MODEL, kind)) for kind in ("plain", "tuned")}
+        table = _measure(url, server.token, rivals, seconds=options.seconds, rounds=options.rounds)
     _print(table)
 
 
@@ -88,7 +88,9 @@ CASES: tuple[Case, ...] = (
 )
 
 
-def _measure(url: str, token: str, rival: str, *, seconds: float, rounds: int) -> dict[tuple[Case, str], load.Load]:
+def _measure(
+    url: str, token: str, rivals: dict[str, str], *, seconds: float, rounds: int
+) -> dict[tuple[Case, str], load.Load]:
     """Return the median round of every case and contender."""
     found: dict[tuple[Case, str], list[load.Load]] = {}
     for _ in range(rounds):
@@ -100,13 +102,16 @@ def _measure(url: str, token: str, rival: str, *, seconds: float, rounds: int) -
             ours = {**headers, "Authorization": f"Bearer {token}"}
             contenders: dict[str, Callable[[], load.Load]] = {
                 "onnxruntime alone": lambda body=body, kind=kind: _alone(body, kind, seconds),  # type: ignore[misc]
-                "FastAPI": lambda: load.run(
-                    f"{rival}/{'records' if kind == 'JSON' else 'arrow'}",
-                    body,
-                    headers,
-                    connections=connections,
-                    seconds=seconds,
-                ),
+                **{
+                    f"FastAPI, {name}": lambda address=address: load.run(  # type: ignore[misc]
+                        f"{address}/{'records' if kind == 'JSON' else 'arrow'}",
+                        body,
+                        headers,
+                        connections=connections,
+                        seconds=seconds,
+                    )
+                    for name, address in rivals.items()
+                },
                 "ours, outputs": lambda: load.run(
                     f"{url}?{urlencode(ONLY_OUT)}", body, ours, connections=connections, seconds=seconds
                 ),
@@ -161,11 +166,11 @@ def _check(body: bytes, kind: str, rows: int) -> None:
 
 
 @contextlib.contextmanager
-def _fastapi(model: Path) -> Iterator[str]:
+def _fastapi(model: Path, kind: str) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "tests.benchmarks.fastapi_server", str(model), str(port), COLUMN]
+    command = [sys.executable, "-m", "tests.benchmarks.fastapi_server", str(model), str(port), COLUMN, kind]
     process = subprocess.Popen(command)
     try:
         url = f"http://127.0.0.1:{port}"
@@ -181,10 +186,10 @@ def _fastapi(model: Path) -> Iterator[str]:
 
 
 def _print(table: dict[tuple[Case, str], load.Load]) -> None:
-    print(f"{'case':<26}{'contender':<20}{'requests/s':>12}{'p50 ms':>10}{'p99 ms':>10}{'× FastAPI':>11}{'× alone':>9}")
+    print(f"{'case':<26}{'contender':<20}{'requests/s':>12}{'p50 ms':>10}{'p99 ms':>10}{'× plain':>11}{'× alone':>9}")
     for (case, name), result in table.items():
         kind, rows, connections = case
-        rival, alone = table[case, "FastAPI"], table[case, "onnxruntime alone"]
+        rival, alone = table[case, "FastAPI, plain"], table[case, "onnxruntime alone"]
         label = f"{rows} rows {kind}, {connections} conn."
         print(
             f"{label:<26}{name:<20}{result.rate:>12.0f}{result.p50_ms:>10.3f}{result.p99_ms:>10.3f}"
