@@ -52,7 +52,9 @@ def read(given: Definition | str | None) -> Definition:
 
 def steps(definition: Definition) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the steps as (type, settings)."""
-    found = definition.get("steps") or []
+    found = definition.get("steps")
+    if found is None:
+        return
     if not isinstance(found, list):
         raise InvalidRequest(f"'definition.steps': expected a list; got {type(found).__name__}.")
     for number, step in enumerate(found):

@@ -20,7 +20,7 @@ INPUT, OUTPUT = session.get_inputs()[0].name, session.get_outputs()[0].name
 COLUMN = sys.argv[3]
 
 
-@app.post("/records")
+@app.post("/json")
 async def records(request: Request) -> Response:
     rows = orjson.loads(await request.body())
     features = np.array([row[COLUMN] for row in rows], np.float32)

@@ -1,0 +1,41 @@
+"""What tests share: one running server, the real models beside the project, and small ones made on the spot."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from jupyter_wallaroo.demo.server import PrivateServer
+
+SHARED = Path(__file__).parents[2] / "shared" / "data"
+
+pytest_plugins = ["pytest_jupyter.jupyter_server"]
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateServer]:
+    """A server that the tests of a run share; each makes its own workspaces and pipelines."""
+    with PrivateServer(tmp_path_factory.mktemp("server")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def client(server: PrivateServer) -> Iterator[httpx.Client]:
+    """A client of `server` that sends its token."""
+    with server.client as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real models and data beside the project; CI has it."""
+    if not SHARED.is_dir():
+        message = f"the real models and data are not at {SHARED}"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    return SHARED
