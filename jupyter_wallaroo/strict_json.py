@@ -32,6 +32,8 @@ def decode(body: Buffer) -> Any:
         return msgspec.json.decode(body)
     except RecursionError:
         raise InvalidRequest(f"The JSON body is nested too deep: at most {MAX_DEPTH} levels are read.") from None
+    except UnicodeDecodeError as error:
+        raise InvalidRequest(f"The request body is not valid UTF-8 (byte {error.start} of a text).") from None
     except msgspec.DecodeError as error:
         raise InvalidRequest(_complaint(bytes(body), error), hint=_hint(bytes(body))) from None
 

@@ -12,6 +12,7 @@ import os
 import resource
 import signal
 import socket
+import traceback
 from collections.abc import Callable
 
 import msgspec
@@ -85,6 +86,10 @@ class Worker:
         except OSError as error:
             full = StorageFull(f"The inference could not be logged: {error.strerror}. It was not answered.")
             self._connection.send(number, Kind.FAILURE, _encode(full.to_wire()))
+        except Exception:  # noqa: BLE001  the edge of the process: a bug of ours must not end every other request
+            traceback.print_exc()
+            failure = EngineFailure("The engine failed to answer; the server's log has the details.")
+            self._connection.send(number, Kind.FAILURE, _encode(failure.to_wire()))
         else:
             self._connection.send(number, Kind.ANSWER, *answer)
 

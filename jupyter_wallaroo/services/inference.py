@@ -7,7 +7,7 @@ import time
 import msgspec
 
 from jupyter_wallaroo.engine.frames import Buffer
-from jupyter_wallaroo.errors import NotFound
+from jupyter_wallaroo.errors import DeadlineExceeded, NotFound
 from jupyter_wallaroo.supervisor.deployment import Deployment
 from jupyter_wallaroo.supervisor.process import Reply
 from jupyter_wallaroo.supervisor.supervisor import Supervisor
@@ -65,7 +65,20 @@ class InferenceService:
         exclude: tuple[str, ...] = (),
         separator: str | None = None,
     ) -> Reply:
-        """Return the answer's media type and bytes."""
+        """Return the answer's media type and bytes.
+
+        Raises
+        ------
+        DeadlineExceeded
+            It took longer than the time limit.
+        """
         deadline = time.monotonic() + self._time_limit_s
         request = InferRequest(accepts, content, deadline, dataset, exclude, separator)
-        return await deployment.infer(_encode(request), body, deadline)
+        try:
+            return await deployment.infer(_encode(request), body, deadline)
+        except DeadlineExceeded:
+            raise DeadlineExceeded(
+                f"Pipeline {deployment.spec.pipeline_name!r} did not answer within the time limit of "
+                f"{self._time_limit_s:g} s.",
+                hint="Send fewer rows per request, or ask whoever runs the server to raise request_time_limit_s.",
+            ) from None

@@ -25,8 +25,7 @@ if TYPE_CHECKING:
     from jupyter_wallaroo.server.routes import Route
 
 API_PATH = "wallaroo/v1/api"
-REFUSED_BODY_TIMEOUT_S = 5.0
-REFUSED_BODY_BYTES = 1 << 40
+SMALL_BODY_BYTES = 64 * 1024
 
 _encode = msgspec.json.Encoder().encode
 
@@ -48,7 +47,38 @@ class WallarooHandler(JupyterHandler):
         return cast("WallarooApp", self.settings["wallaroo"])
 
     async def prepare(self) -> None:  # type: ignore[override]
-        """Establish who calls and that they may, by Jupyter's rules; a refused body is never kept.
+        """Check the request before its body is read; a refused body is never kept (Tornado calls this).
+
+        A small body that is refused is still let come in, and dropped: Tornado closes the connection when an answer
+        is sent before, which most clients take for a lost connection.
+        """
+        try:
+            await self.check()
+        except (WallarooError, HTTPError) as refusal:
+            if self._announced_bytes() > SMALL_BODY_BYTES:
+                raise
+            self._drop_body(refusal)
+
+    def _announced_bytes(self) -> int:
+        if "Transfer-Encoding" in self.request.headers:
+            return SMALL_BODY_BYTES + 1
+        announced = self.request.headers.get("Content-Length", "0")
+        return int(announced) if announced.isdecimal() else 0
+
+    def _drop_body(self, refusal: Exception) -> None:
+        """Answer with ``refusal`` once the body has come."""
+
+        def refuse(*_: str | None) -> None:
+            raise refusal
+
+        def drop(_: bytes) -> None:
+            return None
+
+        setattr(self, (self.request.method or "").lower(), refuse)
+        self.data_received = drop  # type: ignore[method-assign]
+
+    async def check(self) -> None:
+        """Establish who calls and that they may, by Jupyter's rules.
 
         Raises
         ------
@@ -98,10 +128,10 @@ class WallarooHandler(JupyterHandler):
 
     def refuse_large_body(self) -> None:
         """Refuse a body whose announced length is over ``body_limit``."""
-        announced = self.request.headers.get("Content-Length", "")
-        if announced.isdecimal() and int(announced) > self.body_limit:
+        announced = self._announced_bytes()
+        if announced > self.body_limit:
             raise TooLarge(
-                f"The request body has {int(announced)} bytes; at most {self.body_limit} are taken here.",
+                f"The request body has {announced} bytes; at most {self.body_limit} are taken here.",
                 hint="Send fewer rows per request, or ask whoever runs the server to raise the limit.",
             )
 
@@ -127,13 +157,7 @@ class WallarooHandler(JupyterHandler):
         self.finish(_encode(value))
 
     def send_error(self, status_code: int = 500, **kwargs: Any) -> None:
-        """Answer an error with the status of its class (Tornado calls this).
-
-        What is left of the body is read and dropped for a few seconds, so that the caller gets to read the answer.
-        """
-        connection: Any = self.request.connection
-        connection.set_max_body_size(REFUSED_BODY_BYTES)
-        connection.set_body_timeout(REFUSED_BODY_TIMEOUT_S)
+        """Answer an error with the status of its class (Tornado calls this)."""
         super().send_error(errors.status_of(_error(kwargs), status_code), **kwargs)
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:

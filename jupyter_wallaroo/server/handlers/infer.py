@@ -53,10 +53,10 @@ class InferHandler(BodyHandler):
     _deployment: Deployment
     _reserved = 0
 
-    async def prepare(self) -> None:  # type: ignore[override]
+    async def check(self) -> None:
         """Know the caller and the deployment, and that there is room for the body."""
         self.body_limit = self.app.inference_body_limit
-        await super().prepare()
+        await super().check()
         deploy_id, number, *rest = self.path_args
         pipeline_name = rest[0] if rest else None
         self._deployment = self.app.services.inference.find(int(number), f"{deploy_id}-{number}", pipeline_name)

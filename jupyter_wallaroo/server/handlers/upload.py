@@ -28,10 +28,10 @@ class UploadHandler(WallarooHandler):
         self._received = 0
         self._refusal: WallarooError | None = None
 
-    async def prepare(self) -> None:  # type: ignore[override]
-        """Know the caller, then open the file."""
+    async def check(self) -> None:
+        """Know the caller, look at what comes before the bytes, open the file."""
         self.body_limit = self.app.upload_limit
-        await super().prepare()
+        await super().check()
         await self.begin()
         self._incoming = await asyncio.to_thread(self.app.services.models.begin_upload)
 
@@ -70,7 +70,7 @@ class UploadHandler(WallarooHandler):
         await self._flush()
         if self._refusal is not None:
             raise self._refusal
-        assert self._incoming is not None, "prepare opened it"
+        assert self._incoming is not None, "check opened it"
         return self._incoming
 
     def on_finish(self) -> None:
@@ -97,7 +97,7 @@ class MultipartUploadHandler(UploadHandler):
 
     def feed(self, part: bytes) -> None:
         """Parse a part of the form; what belongs to the file goes to disk."""
-        assert self._incoming is not None, "prepare opened it"
+        assert self._incoming is not None, "check opened it"
         self._form.feed(part, self._incoming.write)
 
     async def look(self) -> None:
@@ -130,7 +130,7 @@ class RawUploadHandler(UploadHandler):
 
     def feed(self, part: bytes) -> None:
         """Write a part to disk."""
-        assert self._incoming is not None, "prepare opened it"
+        assert self._incoming is not None, "check opened it"
         self._incoming.write(part)
 
     @authenticated
