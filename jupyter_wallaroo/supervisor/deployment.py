@@ -58,13 +58,9 @@ class Deployment:
 
     @property
     def status(self) -> Status:
-        """Running when every replica runs, Error when none does and one has given up, else Starting."""
-        found = [replica.status for replica in self.replicas]
-        if all(status is Status.RUNNING for status in found):
-            return Status.RUNNING
-        if Status.RUNNING not in found and Status.ERROR in found:
-            return Status.ERROR
-        return Status.STARTING
+        """Running or Error when every replica is, else Starting."""
+        first, *others = {replica.status for replica in self.replicas}
+        return Status.STARTING if others else first
 
     @property
     def in_flight(self) -> int:

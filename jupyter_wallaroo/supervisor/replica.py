@@ -20,7 +20,7 @@ from jupyter_wallaroo.types.plan import Plan
 MEMORY_HEADROOM_BYTES = 2**30
 """What the address space may be larger than the memory limit: libraries map more than they use."""
 
-BACK_OFF_S = (0.0, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+BACK_OFF_S = (0.0, 0.0, 0.25, 0.5, 1.0, 1.0, 2.0, 5.0, 10.0, 30.0)
 CRASH_WINDOW_S = 60.0
 CRASHES_TO_ERROR = 5
 
@@ -142,8 +142,8 @@ class Replica:
             self._process = process
             try:
                 await process.call(Kind.LOAD, _encode(self._plan()), b"", time.monotonic() + self._limits.load_s)
-            except EngineGone as gone:
-                return gone.reason
+            except EngineGone:
+                return await process.wait()
             except WallarooError:
                 await process.stop()
                 raise

@@ -75,7 +75,7 @@ class WallarooHandler(JupyterHandler):
             return None
 
         setattr(self, (self.request.method or "").lower(), refuse)
-        self.data_received = drop  # type: ignore[method-assign]
+        self.data_received = drop  # type: ignore[method-assign, assignment]
 
     async def check(self) -> None:
         """Establish who calls and that they may, by Jupyter's rules.

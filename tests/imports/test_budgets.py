@@ -1,0 +1,56 @@
+"""Import time is shared property: what the package may cost, and what it must not pull in (DESIGN, budgets)."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+
+import pytest
+
+ROUNDS = 7
+
+_CODE = """
+import sys, time
+{before}
+started = time.perf_counter()
+{statement}
+taken = time.perf_counter() - started
+import json
+print(json.dumps([taken, sorted(sys.modules)]))
+"""
+
+
+def _measure(statement: str, before: str = "") -> tuple[float, set[str]]:
+    """Return the median seconds a statement takes in fresh interpreters, and the modules loaded after it."""
+    taken = []
+    loaded: set[str] = set()
+    for _ in range(ROUNDS):
+        code = _CODE.format(statement=statement, before=before)
+        output = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True).stdout
+        seconds, modules = json.loads(output)
+        taken.append(seconds)
+        loaded = set(modules)
+    return statistics.median(taken), loaded
+
+
+def test_the_package_costs_20_ms() -> None:
+    seconds, loaded = _measure("import jupyter_wallaroo")
+    assert seconds < 0.020
+    assert not {"numpy", "pandas", "pyarrow", "msgspec", "jupyter_server"} & loaded
+
+
+def test_the_server_extension_costs_50_ms_over_jupyters_own() -> None:
+    seconds, loaded = _measure(
+        "from jupyter_wallaroo.server.app import WallarooApp",
+        before="import jupyter_server.extension.application, jupyter_server.serverapp",
+    )
+    assert seconds < 0.050
+    assert not {"numpy", "pandas", "pyarrow", "onnxruntime", "sqlite_utils"} & loaded
+
+
+@pytest.mark.parametrize("package", ["errors", "strict_json", "types.model", "types.pipeline", "types.deployment"])
+def test_the_words_load_nothing_heavy(package: str) -> None:
+    _, loaded = _measure(f"import jupyter_wallaroo.{package}")
+    assert not {"numpy", "pandas", "pyarrow", "tornado", "jupyter_server", "onnxruntime"} & loaded
