@@ -71,9 +71,10 @@ def test_the_cells_print_what_the_seed_shows(
     for cell in cells:
         if "externalURL2" in cell:
             wait_running(client, f"{room['exampleModelDeployId']}-{room['exampleModelDeploymentId']}")
+        code = cell
         for own, ours in OWN_VALUES.items():
-            cell = re.sub(own, ours, cell)
-        exec(compile(cell, SEED, "exec"), room)  # noqa: S102  the seed's own code
+            code = re.sub(own, ours, code)
+        exec(compile(code, SEED, "exec"), room)  # noqa: S102  the seed's own code
         answers.append(room.get("response"))
 
     empty, made, deployed_empty, deployed, status_empty, status, url, _, inferred, *last = answers

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 from jupyter_server.auth import Authorizer
-from tornado.httpclient import HTTPClientError, HTTPResponse
+from tornado.httpclient import HTTPResponse
 
 from jupyter_wallaroo.demo.server import PrivateServer
 from jupyter_wallaroo.server.routes import ROUTES, Route, handlers
@@ -62,11 +62,8 @@ def fetch(jp_asyncio_loop: Any, jp_serverapp: Any, jp_fetch: Fetch) -> Any:
 
 async def _call(fetch: Fetch, route: Route) -> tuple[int, dict[str, Any]]:
     body = None if route.method == "GET" else b"{}"
-    try:
-        response = await fetch("wallaroo", "v1", "api", *_path(route).split("/"), method=route.method, body=body)
-    except HTTPClientError as error:
-        assert error.response is not None
-        return error.code, json.loads(error.response.body)
+    parts = _path(route).split("/")
+    response = await fetch("wallaroo", "v1", "api", *parts, method=route.method, body=body, raise_error=False)
     return response.code, json.loads(response.body)
 
 
