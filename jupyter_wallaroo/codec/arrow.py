@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pyarrow as pa
 
-from jupyter_wallaroo.codec.batch import Answer, Cells, Column, Decoded, arrow_array
+from jupyter_wallaroo.codec.batch import Answer, Cells, Column, Decoded, arrow_array, primitive_array
 from jupyter_wallaroo.codec.records import metadata
 from jupyter_wallaroo.codec.selection import Selection
 from jupyter_wallaroo.errors import InvalidInput
@@ -106,7 +106,7 @@ def write_file(table: pa.Table) -> bytes:
 def _groups(answer: Answer, selection: Selection) -> list[tuple[str, pa.Array | dict[str, pa.Array]]]:
     found: list[tuple[str, pa.Array | dict[str, pa.Array]]] = []
     if selection.wants("time"):
-        found.append(("time", pa.array(np.full(answer.rows, answer.time_ms, np.int64))))
+        found.append(("time", primitive_array(np.full(answer.rows, answer.time_ms, np.int64))))
     columns: tuple[tuple[str, dict[str, Cells | Column]], ...]
     columns = (("in", dict(sorted(answer.request.items()))), ("out", dict(answer.outputs)))
     for group, members in columns:
@@ -114,7 +114,7 @@ def _groups(answer: Answer, selection: Selection) -> list[tuple[str, pa.Array | 
         if wanted:
             found.append((group, wanted))
     if selection.wants("anomaly", "count"):
-        found.append(("anomaly", {"count": pa.array(np.zeros(answer.rows, np.uint32))}))
+        found.append(("anomaly", {"count": primitive_array(np.zeros(answer.rows, np.uint32))}))
     shared = {name: value for name, value in metadata(answer).items() if selection.wants("metadata", name)}
     if shared:
         found.append(("metadata", {name: constant(value, name, answer.rows) for name, value in shared.items()}))

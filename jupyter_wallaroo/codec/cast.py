@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from jupyter_wallaroo.codec.batch import Cells, Tensor
+from jupyter_wallaroo.codec.batch import Cells, Tensor, numbers_of
 from jupyter_wallaroo.errors import InvalidInput
 from jupyter_wallaroo.types.model import TensorSpec
 
@@ -163,7 +163,7 @@ def _from_arrow(array: pa.Array, spec: TensorSpec, name: str, model: str) -> Ten
     numeric = pa.types.is_boolean(values.type) if target.kind == "b" else _is_number(values.type)
     if not numeric:
         _refuse(name, 0, spec, model, f"a column of type {array.type}")
-    numbers = values.to_numpy(zero_copy_only=False).reshape(rows, *shape)
+    numbers = numbers_of(values).reshape(rows, *shape)
     return numbers if numbers.dtype == target else _narrow(numbers, target, spec, name, model)
 
 

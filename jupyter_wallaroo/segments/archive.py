@@ -28,8 +28,15 @@ MAX_ROWS_PER_FILE = 250_000
 
 
 def archive(directory: Path) -> int:
-    """Turn every finished journal below ``directory`` (one pipeline's log) into segments; return how many."""
+    """Turn every finished journal below ``directory`` (one pipeline's log) into segments; return how many.
+
+    A journal that its writer did not live to give its name to holds nothing, and goes.
+    """
     done = 0
+    for path in (directory / JOURNALS).glob(f".*{SUFFIX}"):
+        with finished(path) as is_finished:
+            if is_finished:
+                path.unlink(missing_ok=True)
     for path in sorted((directory / JOURNALS).glob(f"[!.]*{SUFFIX}")):
         with finished(path) as is_finished:
             if is_finished:

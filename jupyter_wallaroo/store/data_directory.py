@@ -29,7 +29,7 @@ class DataDirectory:
         if path.stat().st_uid != os.geteuid():
             raise Unavailable(
                 f"The data directory {path.name!r} belongs to another user of this machine.",
-                hint="Set WallarooApp.data_dir to a directory of your own.",
+                hint="Set WallarooApp.data_directory to a directory of your own.",
             )
         path.chmod(0o700)
         self._lock = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -40,7 +40,7 @@ class DataDirectory:
             os.close(self._lock)
             raise Unavailable(
                 f"Another Jupyter server (process {holder}) has the data directory open.",
-                hint="Stop that server, or give this one its own directory: --WallarooApp.data_dir=PATH",
+                hint="Stop that server, or give this one its own directory: --WallarooApp.data_directory=PATH",
                 retry_after_s=10,
             ) from None
         os.ftruncate(self._lock, 0)

@@ -42,10 +42,24 @@ class Store:
         self._read_db: Database | None = None
 
     async def open(self) -> None:
-        """Open the database, bringing its tables up to date."""
+        """Open the database, bringing its tables up to date.
+
+        Raises
+        ------
+        Unavailable
+            It is damaged, or of a kind this version does not know; nothing was written.
+        """
         loop = asyncio.get_running_loop()
-        self._write_db = await loop.run_in_executor(self._writer, self._open_for_writing)
-        self._read_db = await loop.run_in_executor(self._reader, self._open_for_reading)
+        try:
+            self._write_db = await loop.run_in_executor(self._writer, self._open_for_writing)
+            self._read_db = await loop.run_in_executor(self._reader, self._open_for_reading)
+        except sqlite3.Error as error:
+            await self.close()
+            raise Unavailable(
+                f"The database {FILE_NAME!r} in the data directory cannot be used: {error}.",
+                hint="Put a backup of it in its place, or set WallarooApp.data_directory to an empty directory.",
+                retry_after_s=60,
+            ) from error
 
     def _open_for_writing(self) -> Database:
         from sqlite_utils import Database

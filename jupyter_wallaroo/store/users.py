@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from jupyter_wallaroo.store import rows
@@ -14,7 +15,13 @@ if TYPE_CHECKING:
 
 
 def _user(row: rows.RowValues) -> User:
-    return User(id=row["id"], username=row["username"], email=row["username"], firstName=row["display_name"])
+    return User(
+        id=row["id"],
+        username=row["username"],
+        email=row["username"],
+        firstName=row["display_name"],
+        createdTimestamp=int(datetime.fromisoformat(row["created_at"]).timestamp() * 1000),
+    )
 
 
 def ensure(db: Database, username: str, display_name: str) -> User:
