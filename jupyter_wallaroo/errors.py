@@ -28,6 +28,9 @@ from typing import Any, ClassVar
 
 Details = dict[str, Any]
 
+MAX_SHOWN = 100
+"""Characters of a name that a message repeats."""
+
 
 class WallarooError(Exception):
     """An error with a sentence for the reader, the next step, and facts for a program.
@@ -118,6 +121,10 @@ class Unavailable(WallarooError):
         super().__init__(message, hint=hint, details=details)
         self.retry_after_s = retry_after_s
 
+    def to_wire(self) -> Details:
+        """Return the error as a plain mapping, with when to try again."""
+        return {**super().to_wire(), "retry_after_s": self.retry_after_s}
+
 
 class DeadlineExceeded(WallarooError, TimeoutError):
     """A request took longer than its time limit."""
@@ -149,7 +156,10 @@ _BY_CODE = {cls.code: cls for cls in _tree(WallarooError)}
 def from_wire(wire: Details) -> WallarooError:
     """Return the error that `WallarooError.to_wire` described; an unknown code gives the root class."""
     cls = _BY_CODE.get(wire.get("code", ""), WallarooError)
-    return cls(wire.get("message", ""), hint=wire.get("hint", ""), details=wire.get("details"))
+    error = cls(wire.get("message", ""), hint=wire.get("hint", ""), details=wire.get("details"))
+    if isinstance(error, Unavailable):
+        error.retry_after_s = wire.get("retry_after_s", 1)
+    return error
 
 
 def not_found(kind: str, name: object, known: Iterable[str] = ()) -> NotFound:
@@ -161,6 +171,7 @@ def not_found(kind: str, name: object, known: Iterable[str] = ()) -> NotFound:
     Did you mean 'house'?
     """
     names = list(known)
+    name = name if isinstance(name, int) else str(name)[:MAX_SHOWN]
     close = difflib.get_close_matches(str(name), names, n=3, cutoff=0.5)
     if close:
         hint = "Did you mean " + " or ".join(repr(item) for item in close) + "?"

@@ -62,14 +62,10 @@ def check_depth(value: Any) -> None:
     """Refuse a value nested deeper than `MAX_DEPTH`."""
     level = [value]
     for _ in range(MAX_DEPTH + 1):
-        level = [
-            child
-            for item in level
-            if isinstance(item, (dict, list))
-            for child in (item.values() if isinstance(item, dict) else item)
-        ]
-        if not level:
+        containers = [item for item in level if isinstance(item, (dict, list))]
+        if not containers:
             return
+        level = [child for item in containers for child in (item.values() if isinstance(item, dict) else item)]
     raise InvalidRequest(f"The JSON body is nested deeper than {MAX_DEPTH} levels, the most that is read.")
 
 

@@ -60,6 +60,8 @@ def test_every_buffer_type_is_read(kind: type) -> None:
         (b"   ", "not valid JSON"),
         (b"\xff", "UTF-8 (byte 0)"),
         (b"[1]\xff", "UTF-8 (byte 3)"),
+        (b'{"a\xff": 1}', "UTF-8"),
+        (b'["\xed\xa0\x80"]', "UTF-8"),
         (b"\xef\xbb\xbf{}", "not valid JSON"),
         ('{"a": 1}'.encode("utf-16"), "UTF-8"),
         (b'{"a": 1}{', "trailing"),

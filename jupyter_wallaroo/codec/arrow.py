@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from jupyter_wallaroo.codec.batch import Answer, Cells, Column, Decoded, arrow_array, primitive_array
 from jupyter_wallaroo.codec.records import metadata
@@ -15,6 +16,12 @@ from jupyter_wallaroo.strict_json import Buffer
 
 MAX_CELLS = 500_000_000
 """Rows times columns of one body."""
+
+MAX_NESTING = 32
+"""Lists and structs within each other in a column that no model uses."""
+
+_FIRST_US, _LAST_US = -62_135_596_800_000_000, 253_402_300_799_999_999
+_FIRST_DAY, _LAST_DAY = -719_162, 2_932_896
 
 _FILE_MAGIC = b"ARROW1"
 
@@ -42,6 +49,7 @@ def decode(body: Buffer) -> Decoded:
         raise InvalidInput("The request body is empty: expected an Arrow IPC file.")
     try:
         table = _read(pa.py_buffer(body), is_file=bytes(body[:6]) == _FILE_MAGIC)
+        names, columns = table.column_names, table.columns
     except (pa.ArrowException, OSError, ValueError, TypeError) as error:
         reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         raise InvalidInput(
@@ -50,9 +58,13 @@ def decode(body: Buffer) -> Decoded:
         ) from None
     if not table.num_rows or not table.num_columns:
         raise InvalidInput(f"The Arrow body has {table.num_rows} rows and {table.num_columns} columns.")
-    if len(set(table.column_names)) != table.num_columns:
-        raise InvalidInput(f"The Arrow body has a column twice: {table.column_names}.")
-    return Decoded(table.num_rows, {name: _whole(table.column(name)) for name in table.column_names})
+    if len(set(names)) != table.num_columns:
+        raise InvalidInput(f"The Arrow body has a column twice: {names}.")
+    try:
+        plain_columns = {name: plain(name, _whole(column)) for name, column in zip(names, columns, strict=True)}
+    except UnicodeDecodeError:
+        raise InvalidInput("The Arrow body has a field whose name is not UTF-8.") from None
+    return Decoded(table.num_rows, plain_columns)
 
 
 def _read(buffer: pa.Buffer, *, is_file: bool) -> pa.Table:
@@ -75,6 +87,53 @@ def _batches(reader: pa.RecordBatchFileReader | pa.RecordBatchStreamReader) -> I
 def _whole(column: pa.ChunkedArray) -> pa.Array:
     array = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
     return array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
+
+
+def plain(name: str, array: pa.Array) -> pa.Array:
+    """Return a column of a type that every format and the log can hold, or refuse it.
+
+    Raises
+    ------
+    InvalidInput
+        Not numbers, booleans, text, dates or instants of the years 1 to 9999, or lists and structs of the first three.
+    """
+    kind = array.type
+    if pa.types.is_timestamp(kind):
+        array = array.cast(pa.timestamp("us", "UTC" if kind.tz else None), safe=False)
+        _check_range(name, array.cast(pa.int64()), _FIRST_US, _LAST_US)
+    elif pa.types.is_date32(kind):
+        _check_range(name, array.cast(pa.int32()), _FIRST_DAY, _LAST_DAY)
+    elif not _is_plain(kind, MAX_NESTING):
+        raise InvalidInput(
+            f"Column {name!r} has the type {str(kind)[:100]}, which is not read here; expected numbers, booleans, "
+            f"text, dates, instants, or lists and structs of numbers, booleans and text at most {MAX_NESTING} deep.",
+            hint="Cast or drop the column.",
+        )
+    return array
+
+
+def _is_plain(kind: pa.DataType, depth: int) -> bool:
+    types = pa.types
+    if types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind):
+        return depth > 0 and _is_plain(kind.value_type, depth - 1)
+    if types.is_struct(kind):
+        fields = [kind.field(number) for number in range(kind.num_fields)]
+        unique = len({field.name for field in fields}) == len(fields) > 0
+        return depth > 0 and unique and all(_is_plain(field.type, depth - 1) for field in fields)
+    return bool(
+        types.is_integer(kind)
+        or types.is_floating(kind)
+        or types.is_boolean(kind)
+        or types.is_string(kind)
+        or types.is_large_string(kind)
+        or types.is_null(kind)
+    )
+
+
+def _check_range(name: str, numbers: pa.Array, first: int, last: int) -> None:
+    bounds = pc.min_max(numbers).as_py()
+    if bounds["min"] is not None and not first <= bounds["min"] <= bounds["max"] <= last:
+        raise InvalidInput(f"Column {name!r} has dates outside the years 1 to 9999.")
 
 
 def encode(answer: Answer, selection: Selection) -> bytes:

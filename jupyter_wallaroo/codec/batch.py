@@ -62,7 +62,10 @@ def python_values(column: Cells | Column) -> list[Any]:
 def arrow_array(column: Cells | Column) -> pa.Array:
     """Return a column as an Arrow array: a tensor of shape (rows, k, …) becomes lists (of lists) without copying."""
     if isinstance(column, list):
-        return pa.array(column)
+        try:
+            return pa.array(column)
+        except (OverflowError, pa.ArrowInvalid):
+            return arrow_array(np.array(column, np.float64))
     if not isinstance(column, np.ndarray):
         return column
     array = primitive_array(np.ascontiguousarray(column).reshape(-1))

@@ -16,6 +16,9 @@ from jupyter_wallaroo.codec.batch import Cells, Tensor, numbers_of
 from jupyter_wallaroo.errors import InvalidInput
 from jupyter_wallaroo.types.model import TensorSpec
 
+MAX_NESTING = 32
+"""Lists within each other in one cell."""
+
 
 def to_tensor(column: Cells | pa.Array, spec: TensorSpec, name: str, model: str) -> Tensor:
     """Return ``column`` as an array of ``spec``'s type and shape, rows first.
@@ -73,12 +76,36 @@ def _from_cells(cells: Cells, spec: TensorSpec, name: str, model: str) -> Tensor
     except (ValueError, OverflowError):
         _explain(cells, spec, name, model)
     target = np.dtype(spec.dtype)
-    kind = array.dtype.kind
-    if kind not in ("b" if target.kind == "b" else "fiu"):
+    if target.kind in "iu" and array.dtype.kind in "fO":
+        array = _integers(cells, array, target, spec, name, model)
+    if array.dtype.kind not in ("b" if target.kind == "b" else "fiu"):
         _explain(cells, spec, name, model)
-    if array.dtype == target:
+    if target.kind != "b" and _may_hide_booleans(array) and any(_holds_boolean(cell) for cell in cells):
+        _explain(cells, spec, name, model)
+    return array if array.dtype == target else _narrow(array, target, spec, name, model)
+
+
+def _integers(  # noqa: PLR0917  the column, twice, and what a refusal says
+    cells: Cells, array: Tensor, target: np.dtype[Any], spec: TensorSpec, name: str, model: str
+) -> Tensor:
+    """Return whole numbers exactly, where numpy would have gone by way of doubles."""
+    if array.dtype.kind == "f" and (np.floor(array) != array).any():
         return array
-    return _narrow(array, target, spec, name, model)
+    try:
+        return np.array(cells, target)
+    except (OverflowError, TypeError, ValueError):
+        _explain(cells, spec, name, model)
+
+
+def _may_hide_booleans(array: Tensor) -> bool:
+    """Tell whether there is a 0 or 1, which is what numpy makes of booleans among numbers."""
+    return bool(((array == 0) | (array == 1)).any())
+
+
+def _holds_boolean(cell: Any) -> bool:
+    if isinstance(cell, list):
+        return any(_holds_boolean(value) for value in cell)
+    return isinstance(cell, bool)
 
 
 def _narrow(array: Tensor, target: np.dtype[Any], spec: TensorSpec, name: str, model: str) -> Tensor:
@@ -98,24 +125,48 @@ def _narrow(array: Tensor, target: np.dtype[Any], spec: TensorSpec, name: str, m
 
 
 def _explain(cells: Cells, spec: TensorSpec, name: str, model: str) -> NoReturn:
-    """Find the first cell that keeps a column from being an array of numbers, and say so."""
+    """Find the first cell that keeps a column from being an array of the input's type, and say so."""
     width = row_size(spec)
+    usual = _shape(cells[0])
     for row, cell in enumerate(cells):
         values = _leaves(cell)
         if isinstance(values, str):
             _refuse(name, row, spec, model, values)
-        wrong = next((value for value in values if not _fits(value, spec)), None)
-        if wrong is not None or None in values:
-            _refuse(name, row, spec, model, _describe(wrong))
+        for value in values:
+            if not _fits(value, spec):
+                _refuse(name, row, spec, model, _describe(value))
         if width is not None and len(values) != width:
             _refuse(name, row, spec, model, f"{len(values)} value{'' if len(values) == 1 else 's'}")
-    _refuse(name, 0, spec, model, "rows of different lengths")
+        shape = _shape(cell)
+        if shape is None or shape != usual:
+            got = "lists of different lengths" if shape is None else f"a value of shape {list(shape)}"
+            _refuse(name, row, spec, model, got)
+    _refuse(name, 0, spec, model, "rows that do not fit together")
+
+
+def _shape(cell: Any, depth: int = MAX_NESTING) -> tuple[int, ...] | None:
+    """Return the shape of a cell, None when it is ragged or nested too deep."""
+    if not isinstance(cell, list):
+        return ()
+    if not depth:
+        return None
+    shapes = {_shape(value, depth - 1) for value in cell}
+    if len(shapes) > 1 or None in shapes:
+        return None
+    return (len(cell), *(next(iter(shapes), None) or ()))
 
 
 def _fits(value: Any, spec: TensorSpec) -> bool:
+    if spec.dtype == "string":
+        return isinstance(value, str)
     if spec.dtype == "bool":
         return isinstance(value, bool)
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 2**64
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    if spec.dtype.startswith("float"):
+        return abs(value) < 2**64
+    bounds = np.iinfo(spec.dtype)
+    return bool(bounds.min <= value <= bounds.max)
 
 
 def _describe(value: Any) -> str:
@@ -128,7 +179,7 @@ def _describe(value: Any) -> str:
     return repr(value)[:40]
 
 
-def _leaves(cell: Any, limit: int = 32) -> list[Any] | str:
+def _leaves(cell: Any, limit: int = MAX_NESTING) -> list[Any] | str:
     """Return the values of a cell, flattened, or a phrase when it is nested too deep."""
     level = [cell]
     for _ in range(limit):
@@ -140,31 +191,44 @@ def _leaves(cell: Any, limit: int = 32) -> list[Any] | str:
 
 def _from_arrow(array: pa.Array, spec: TensorSpec, name: str, model: str) -> Tensor:
     rows = len(array)
+    wanted = _list_lengths(array.type, spec)
     values = array
     shape: list[int] = []
     while pa.types.is_nested(values.type):
         if not _is_list(values.type):
             _refuse(name, 0, spec, model, f"a column of type {array.type}")
+        per_row = int(np.prod(shape, dtype=np.int64))
         if values.null_count:
-            _refuse(name, _row_of_null(array), spec, model, "null")
+            _refuse(name, _place(pc.is_null(values)) // max(1, per_row), spec, model, "null")
         lengths = pc.list_value_length(values)
         bounds = pc.min_max(lengths).as_py()
         if bounds["min"] != bounds["max"]:
-            usual = row_size(spec) if not shape else None
-            odd = pc.index(pc.not_equal(lengths, bounds["max"] if usual is None else usual), True).as_py()
-            _refuse(name, odd, spec, model, f"{lengths[odd].as_py()} values")
-        first = bounds["min"] or 0
-        shape.append(first)
+            usual = wanted[len(shape)] if len(shape) < len(wanted) else None
+            odd = _place(pc.not_equal(lengths, lengths[0].as_py() if usual is None else usual))
+            _refuse(name, odd // max(1, per_row), spec, model, f"{lengths[odd].as_py()} values")
+        shape.append(bounds["min"] or 0)
         values = values.flatten()
     if values.null_count:
-        row = pc.index(pc.is_null(values), True).as_py() // max(1, len(values) // max(1, rows))
-        _refuse(name, row, spec, model, "null")
+        _refuse(name, _place(pc.is_null(values)) // max(1, len(values) // max(1, rows)), spec, model, "null")
     target = np.dtype(spec.dtype)
     numeric = pa.types.is_boolean(values.type) if target.kind == "b" else _is_number(values.type)
     if not numeric:
         _refuse(name, 0, spec, model, f"a column of type {array.type}")
     numbers = numbers_of(values).reshape(rows, *shape)
     return numbers if numbers.dtype == target else _narrow(numbers, target, spec, name, model)
+
+
+def _list_lengths(kind: pa.DataType, spec: TensorSpec) -> list[int | None]:
+    """Return how long the lists of each level should be: as the input's shape says, or a flat row's whole size."""
+    depth = 0
+    while _is_list(kind):
+        depth, kind = depth + 1, kind.value_type
+    return list(spec.shape[1:]) if depth == len(spec.shape) - 1 else [row_size(spec)]
+
+
+def _place(mask: pa.Array) -> int:
+    """Return the index of the first True."""
+    return int(pc.index(mask, True).as_py())
 
 
 def _is_list(kind: pa.DataType) -> bool:
@@ -175,23 +239,25 @@ def _is_number(kind: pa.DataType) -> bool:
     return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
 
 
-def _row_of_null(array: pa.Array) -> int:
-    return max(0, int(pc.index(pc.is_null(array), True).as_py()))
-
-
 def _text(column: Cells | pa.Array, spec: TensorSpec, name: str, model: str) -> Tensor:
-    cells = column if isinstance(column, list) else column.to_pylist()
+    if not isinstance(column, list):
+        if not _is_text(column.type):
+            _refuse(name, 0, spec, model, f"a column of type {column.type}")
+        column = column.to_pylist()
     width = row_size(spec)
-    for row, cell in enumerate(cells):
+    usual = _shape(column[0])
+    for cell in column:
         values = _leaves(cell)
-        if isinstance(values, str):
-            _refuse(name, row, spec, model, values)
-        for value in values:
-            if not isinstance(value, str):
-                _refuse(name, row, spec, model, _describe(value))
-        if width is not None and len(values) != width:
-            _refuse(name, row, spec, model, f"{len(values)} values")
-    return np.array(cells, dtype=object)
+        fits = not isinstance(values, str) and all(isinstance(value, str) for value in values)
+        if not fits or usual is None or _shape(cell) != usual or width not in (None, len(values)):
+            _explain(column, spec, name, model)
+    return np.array(column, dtype=object)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    while _is_list(kind):
+        kind = kind.value_type
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
 def _shaped(tensor: Tensor, spec: TensorSpec, name: str, model: str) -> Tensor:

@@ -56,12 +56,12 @@ def _explain(rows: list[Any], names: list[str]) -> None:
             raise InvalidInput(f"Row {number}: expected the columns {sorted(names)} of row 0; got {sorted(row)}.")
 
 
-def _name(value: Any) -> str:
+def _name(value: Any, *, is_outer: bool = True) -> str:
     names = {dict: "an object", list: "a list", str: "text", bool: "a boolean", type(None): "null"}
     if value == []:
         return "an empty list"
-    if isinstance(value, list) and not isinstance(value[0], dict):
-        return f"a list of {_name(value[0])}"
+    if isinstance(value, list) and is_outer:
+        return f"a list that begins with {_name(value[0], is_outer=False)}"
     return names.get(type(value), "a number")
 
 

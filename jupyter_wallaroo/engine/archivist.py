@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from pathlib import Path
 
 import msgspec
@@ -50,7 +51,11 @@ class Archivist:
         request = _decode_archive(head)
         journals = retired = 0
         for directory in sorted(Path(request.directory).glob("*")):
-            if directory.is_dir():
+            if not directory.is_dir():
+                continue
+            try:
                 journals += archive(directory)
                 retired += retain(directory, request.max_bytes, request.max_age_s)
+            except OSError:
+                traceback.print_exc()
         return _encode(Archived(journals, retired)), b""

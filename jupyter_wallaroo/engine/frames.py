@@ -123,7 +123,7 @@ class FrameConnection(asyncio.BufferedProtocol):
                 self._receiver.frame_received(number, kind, head, bytes(self._view[body_at:end]))
                 start = end
                 continue
-            if body_size < RECEIVE_BYTES // 2:
+            if end - start <= RECEIVE_BYTES:
                 break
             self._large = bytearray(body_size)
             self._large_filled = self._filled - body_at

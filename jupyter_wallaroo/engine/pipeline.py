@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
+from jupyter_wallaroo.codec import arrow
 from jupyter_wallaroo.codec.batch import Answer, Batch, Cells, Column, Decoded, Tensor, arrow_array
 from jupyter_wallaroo.codec.cast import expectation, to_tensor
 from jupyter_wallaroo.engine.runtimes import Runtime
@@ -163,7 +164,13 @@ class Pipeline:
 
 
 def _load(model: PlannedModel, threads: int) -> Runtime:
-    body = Path(model.path).read_bytes()
+    try:
+        body = Path(model.path).read_bytes()
+    except OSError as error:
+        raise InvalidModel(
+            f"The stored file of model {model.name!r} (version {model.version}) cannot be read: {error.strerror}.",
+            hint="Upload the model again.",
+        ) from None
     if hashlib.sha256(body).hexdigest() != model.sha:
         raise InvalidModel(
             f"The stored file of model {model.name!r} (version {model.version}) is damaged: its SHA-256 is not "
@@ -191,9 +198,10 @@ def _unused(name: str, cells: Cells | pa.Array) -> pa.Array:
     if not isinstance(cells, list):
         return cells
     try:
-        return pa.array(cells)
+        array = pa.array(cells)
     except (pa.ArrowException, OverflowError) as error:
-        raise InvalidInput(f"Column {name!r} mixes types that cannot be one column: {error}") from None
+        raise InvalidInput(f"Column {name!r} mixes types that cannot be one column: {str(error)[:200]}") from None
+    return arrow.plain(name, array)
 
 
 def journal_columns(result: Result) -> Batch:

@@ -18,7 +18,7 @@ from collections.abc import Callable
 import msgspec
 
 from jupyter_wallaroo.engine.frames import Buffer, FrameConnection, Kind
-from jupyter_wallaroo.errors import EngineFailure, StorageFull, WallarooError
+from jupyter_wallaroo.errors import EngineFailure, TooLarge, WallarooError
 
 _PR_SET_PDEATHSIG = 1
 _encode = msgspec.msgpack.Encoder().encode
@@ -81,11 +81,11 @@ class Worker:
         except WallarooError as error:
             self._connection.send(number, Kind.FAILURE, _encode(error.to_wire()))
         except MemoryError:
-            failure = EngineFailure("The engine ran out of memory.", hint="Raise the memory of the deployment.")
-            self._connection.send(number, Kind.FAILURE, _encode(failure.to_wire()))
-        except OSError as error:
-            full = StorageFull(f"The inference could not be logged: {error.strerror}. It was not answered.")
-            self._connection.send(number, Kind.FAILURE, _encode(full.to_wire()))
+            too_large = TooLarge(
+                "The request needs more memory than the engine may use.",
+                hint="Send fewer rows per request, or deploy with more memory.",
+            )
+            self._connection.send(number, Kind.FAILURE, _encode(too_large.to_wire()))
         except Exception:  # noqa: BLE001  the edge of the process: a bug of ours must not end every other request
             traceback.print_exc()
             failure = EngineFailure("The engine failed to answer; the server's log has the details.")

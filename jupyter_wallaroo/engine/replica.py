@@ -13,7 +13,7 @@ from jupyter_wallaroo.codec.selection import Selection
 from jupyter_wallaroo.engine.frames import Buffer, Kind
 from jupyter_wallaroo.engine.pipeline import Pipeline, journal_columns
 from jupyter_wallaroo.engine.process import Handler, ping
-from jupyter_wallaroo.errors import DeadlineExceeded, EngineFailure
+from jupyter_wallaroo.errors import DeadlineExceeded, EngineFailure, StorageFull
 from jupyter_wallaroo.segments.journal import Extra, Journal
 from jupyter_wallaroo.segments.layout import Layout
 from jupyter_wallaroo.types.plan import InferRequest, Loaded, MediaType, Plan
@@ -31,7 +31,7 @@ class Replica:
     def __init__(self) -> None:
         self._pipeline: Pipeline | None = None
         self._journal: Journal | None = None
-        self._layout = Layout((), False, "", "", "")
+        self._layout = Layout((), (), "", "", "")
         self._selections: dict[tuple[tuple[str, ...], tuple[str, ...], str | None], Selection] = {}
 
     def handlers(self) -> dict[int, Handler]:
@@ -44,7 +44,7 @@ class Replica:
         plan = _decode_plan(head)
         pipeline = Pipeline(plan)
         self._journal = Journal(Path(plan.journal_directory), plan.replica, plan.durability)
-        self._layout = Layout((), False, pipeline.last_model, plan.pipeline_version, plan.replica)
+        self._layout = Layout((), (), pipeline.last_model, plan.pipeline_version, plan.replica)
         self._pipeline = pipeline
         return _encode(Loaded(load_s=time.perf_counter() - started)), b""
 
@@ -57,6 +57,8 @@ class Replica:
             The body does not fit the pipeline.
         DeadlineExceeded
             Its turn came too late; it was not run.
+        StorageFull
+            It could not be logged.
         """
         request = _decode_request(head)
         if time.monotonic() > request.deadline:
@@ -70,9 +72,14 @@ class Replica:
         time_ms = self._journal.stamp()
         answer = self._pipeline.answer(decoded, result, time_ms=time_ms, parse_ns=parse_ns)
         encoded = self._encode(request, accepts, answer)
-        self._journal.append(
-            self._layout, decoded.rows, time_ms, Extra(answer.elapsed_ns, answer.dropped), journal_columns(result)
-        )
+        extra = Extra(answer.elapsed_ns, answer.dropped)
+        try:
+            self._journal.append(self._layout, decoded.rows, time_ms, extra, journal_columns(result))
+        except OSError as error:
+            raise StorageFull(
+                f"The inference could not be logged, so it was not answered: {error.strerror}.",
+                hint="Free space on the disk that holds the data directory.",
+            ) from error
         return _ACCEPTED[accepts], encoded
 
     def _decode(self, request: InferRequest, body: Buffer) -> tuple[Decoded, MediaType]:

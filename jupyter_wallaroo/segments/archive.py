@@ -10,10 +10,12 @@ from __future__ import annotations
 import os
 import shutil
 import time
+import traceback
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 
@@ -24,24 +26,35 @@ from jupyter_wallaroo.segments.layout import Layout
 
 JOURNALS = "journal"
 SEGMENTS = "segments"
+DAMAGED_SUFFIX = ".damaged"
+UNNAMED_AGE_S = 60.0
+"""A journal gets its name right after it is made; one this old without a name never will."""
 MAX_ROWS_PER_FILE = 250_000
+
+_UNREADABLE = (pa.ArrowException, msgspec.MsgspecError, ValueError, TypeError, LookupError)
+"""What a journal raises that is whole by its checksums and cannot be understood all the same."""
 
 
 def archive(directory: Path) -> int:
     """Turn every finished journal below ``directory`` (one pipeline's log) into segments; return how many.
 
-    A journal that its writer did not live to give its name to holds nothing, and goes.
+    A journal that its writer did not live to give its name to holds nothing, and goes. One that cannot be understood is
+    put aside under another suffix, so that it does not stand in the way of others.
     """
     done = 0
     for path in (directory / JOURNALS).glob(f".*{SUFFIX}"):
         with finished(path) as is_finished:
-            if is_finished:
+            if is_finished and time.time() - path.stat().st_mtime > UNNAMED_AGE_S:
                 path.unlink(missing_ok=True)
     for path in sorted((directory / JOURNALS).glob(f"[!.]*{SUFFIX}")):
         with finished(path) as is_finished:
             if is_finished:
-                _archive_one(path, directory / SEGMENTS)
                 done += 1
+                try:
+                    _archive_one(path, directory / SEGMENTS)
+                except _UNREADABLE:
+                    traceback.print_exc()
+                    path.rename(path.with_suffix(DAMAGED_SUFFIX))
     return done
 
 
@@ -102,7 +115,7 @@ def _table(layout: Layout, entries: list[Entry]) -> pa.Table:
     columns: dict[str, pa.Array] = {}
     for tensor in layout.tensors:
         columns[tensor.path] = arrow_array(np.concatenate([arrays[tensor.path] for arrays, _ in cut]))
-    if layout.has_arrow:
+    if layout.others:
         parts = [pa.ipc.open_stream(pa.py_buffer(rest)).read_all() for _, rest in cut]
         whole = pa.concat_tables(parts).combine_chunks()
         columns.update({name: whole.column(name).chunk(0) for name in whole.column_names})

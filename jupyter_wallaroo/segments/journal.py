@@ -102,7 +102,8 @@ class Journal:
             The file cannot grow (ENOSPC, EFBIG); the journal is as it was before.
         """
         columns, tensors, others = split(batch)
-        layout = Layout(columns, bool(others), layout_of.last_model, layout_of.pipeline_version, layout_of.partition)
+        types = tuple((path, str(array.type)) for path, array in others)
+        layout = Layout(columns, types, layout_of.last_model, layout_of.pipeline_version, layout_of.partition)
         if self._size > ROLL_BYTES or time.monotonic() - self._opened > ROLL_AGE_S:
             self._roll()
         number = self._layouts.get(layout)
@@ -124,63 +125,72 @@ class Journal:
                 return
             self._closed = True
             self._lock.notify_all()
-            self._finish()
+            self._finish(self._fd)
 
     def _open(self) -> None:
-        self._files += 1
-        name = f"{time.time_ns() // 1_000_000:013d}-{self._replica}-{self._files}{SUFFIX}"
+        """Begin a new file; the journal is as it was before when that fails."""
+        name = f"{time.time_ns() // 1_000_000:013d}-{self._replica}-{self._files + 1}{SUFFIX}"
         hidden = self._directory / f".{name}"
-        self._fd = os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        fcntl.flock(self._fd, fcntl.LOCK_EX)
-        self._seed = int.from_bytes(os.urandom(8), "little")
-        os.write(self._fd, _FILE_HEADER.pack(_MAGIC, self._seed))
-        os.rename(hidden, self._directory / name)
+        seed = int.from_bytes(os.urandom(8), "little")
+        fd = os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX)
+            os.write(fd, _FILE_HEADER.pack(_MAGIC, seed))
+            os.rename(hidden, self._directory / name)
+        except OSError:
+            os.close(fd)
+            hidden.unlink(missing_ok=True)
+            raise
+        self._fd, self._seed = fd, seed
+        self._files += 1
         self._size = _FILE_HEADER.size
         self._opened = time.monotonic()
         self._layouts.clear()
 
     def _roll(self) -> None:
         with self._lock:
-            self._finish()
+            old = self._fd
             self._open()
+            self._finish(old)
 
-    def _finish(self) -> None:
+    def _finish(self, fd: int) -> None:
         if self._durability is not Durability.NEVER:
-            os.fsync(self._fd)
-        os.close(self._fd)
+            os.fsync(fd)
+        os.close(fd)
 
     def _write(self, kind: int, parts: list[bytes | memoryview]) -> None:
         length = sum(len(part) for part in parts)
+        seed = _entry_seed(self._seed, length, kind)
         if length < _JOIN_BELOW:
             payload = b"".join(parts)
-            head = _ENTRY_HEADER.pack(xxhash.xxh3_64_intdigest(payload, self._seed), length, kind)
-            self._put([head + payload], length + len(head))
+            head = _ENTRY_HEADER.pack(xxhash.xxh3_64_intdigest(payload, seed), length, kind)
+            whole: list[bytes | memoryview] = [head + payload]
         else:
-            checksum = xxhash.xxh3_64(seed=self._seed)
+            checksum = xxhash.xxh3_64(seed=seed)
             for part in parts:
                 checksum.update(part)
-            head = _ENTRY_HEADER.pack(checksum.intdigest(), length, kind)
-            self._put([head, *parts], length + len(head))
-        if self._durability is Durability.ANSWER:
-            os.fdatasync(self._fd)
-        elif not self._dirty:
-            with self._lock:
-                self._dirty = True
-                self._lock.notify_all()
-
-    def _put(self, parts: list[bytes | memoryview], length: int) -> None:
+            whole = [_ENTRY_HEADER.pack(checksum.intdigest(), length, kind), *parts]
         try:
-            written = os.writev(self._fd, parts)
-            if written < length:
-                rest = memoryview(b"".join(parts))[written:]
-                while rest:
-                    rest = rest[os.write(self._fd, rest) :]
+            self._put(whole, length + _ENTRY_HEADER.size)
+            if self._durability is Durability.ANSWER:
+                os.fdatasync(self._fd)
         except OSError:
             with contextlib.suppress(OSError):
                 os.ftruncate(self._fd, self._size)
                 os.lseek(self._fd, self._size, os.SEEK_SET)
             raise
-        self._size += length
+        self._size += length + _ENTRY_HEADER.size
+        if not self._dirty and self._durability is Durability.SECOND:
+            with self._lock:
+                self._dirty = True
+                self._lock.notify_all()
+
+    def _put(self, parts: list[bytes | memoryview], length: int) -> None:
+        written = os.writev(self._fd, parts)
+        if written < length:
+            rest = memoryview(b"".join(parts))[written:]
+            while rest:
+                rest = rest[os.write(self._fd, rest) :]
 
     def _sync_each_second(self) -> None:
         while True:
@@ -240,7 +250,8 @@ class JournalReader:
             checksum, length, kind = _ENTRY_HEADER.unpack_from(data, start)
             begin = start + _ENTRY_HEADER.size
             end = begin + length
-            if end > len(data) or xxhash.xxh3_64_intdigest(data[begin:end], self._seed) != checksum:
+            seed = _entry_seed(self._seed, length, kind)
+            if end > len(data) or xxhash.xxh3_64_intdigest(data[begin:end], seed) != checksum:
                 return
             self._offset += end - start
             start = end
@@ -248,6 +259,11 @@ class JournalReader:
                 self.layouts.append(_decode_layout(data[begin:end]))
             elif kind == _RECORDS:
                 yield _entry(data[begin:end])
+
+
+def _entry_seed(file_seed: int, length: int, kind: int) -> int:
+    """Return the seed of an entry's checksum, by which it covers the header too."""
+    return (file_seed + (length << 8) + kind) % 2**64
 
 
 def _entry(payload: memoryview) -> Entry:

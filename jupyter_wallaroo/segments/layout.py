@@ -24,10 +24,13 @@ class TensorColumn(Struct, frozen=True, array_like=True):
 
 
 class Layout(Struct, frozen=True, array_like=True):
-    """The tensors of an entry in order, whether an Arrow part follows, and what all its records have in common."""
+    """The tensors of an entry in order, the columns of its Arrow part, and what all its records have in common.
+
+    Records of one layout have one schema: ``others`` holds the path and the type of each column that is no tensor.
+    """
 
     tensors: tuple[TensorColumn, ...]
-    has_arrow: bool
+    others: tuple[tuple[str, str], ...]
     last_model: str
     pipeline_version: str
     partition: str

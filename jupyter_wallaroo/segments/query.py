@@ -24,6 +24,7 @@ from jupyter_wallaroo.segments.journal import SUFFIX, JournalReader
 from jupyter_wallaroo.types.inference_log import LogPage, LogQuery, PageStatus
 
 MAX_PAGE_BYTES = 64 * 2**20
+MAX_CURSOR_LENGTH = 200
 
 Key = tuple[int, str, int]
 """Time in ms, source, place in the source."""
@@ -239,7 +240,7 @@ def _write(key: Key) -> str:
 def _parse(cursor: str) -> Key:
     time_ms, _, rest = cursor.partition(":")
     place, _, name = rest.partition(":")
-    if not (time_ms.isdecimal() and place.isdecimal() and name):
+    if len(cursor) > MAX_CURSOR_LENGTH or not (time_ms.isdecimal() and place.isdecimal() and name):
         raise InvalidRequest(
             f"The cursor {cursor[:60]!r} was not made by this log.",
             hint="Send the x-iteration-cursor header of the page before, or no cursor to begin again.",

@@ -129,6 +129,12 @@ class WallarooApp(ExtensionApp):
             self._failure = error
             self.log.error("wallaroo: %s %s", error.message, error.hint)
             return
+        except Exception as error:  # the edge to Jupyter, which starts even when we cannot
+            self._failure = Unavailable(
+                f"The models' server could not be started ({type(error).__name__}).", hint="Jupyter's log says why."
+            )
+            self.log.exception("wallaroo: the services could not be opened")
+            return
         self._activity = asyncio.get_running_loop().create_task(self._report_activity())
         self.receiving.watch()
         self.log.info("wallaroo: serving at %s", self._internal_url(serverapp))

@@ -18,22 +18,22 @@ LOOK_PERIOD_S = 1.0
 
 
 class Receiving:
-    """The requests whose body is not complete, and since when."""
+    """The requests whose body is not complete, and until when it has to be."""
 
     def __init__(self) -> None:
-        self._since: dict[RequestHandler, float] = {}
+        self._until: dict[RequestHandler, float] = {}
         self._watch: asyncio.Task[None] | None = None
 
-    def begin(self, handler: RequestHandler) -> None:
-        """Note that a body begins to come in."""
-        self._since[handler] = time.monotonic()
+    def begin(self, handler: RequestHandler, *, limit_s: float = BODY_LIMIT_S) -> None:
+        """Note that a body, or its next part, has to come in within ``limit_s`` seconds."""
+        self._until[handler] = time.monotonic() + limit_s
 
     def end(self, handler: RequestHandler) -> None:
         """Note that it is complete, or not of interest any more; more than once is fine."""
-        self._since.pop(handler, None)
+        self._until.pop(handler, None)
 
     def watch(self) -> None:
-        """Begin to cut off bodies that take longer than `BODY_LIMIT_S`."""
+        """Begin to cut off bodies that take longer than they may."""
         self._watch = asyncio.get_running_loop().create_task(self._cut_off())
 
     def stop(self) -> None:
@@ -44,8 +44,8 @@ class Receiving:
     async def _cut_off(self) -> None:
         while True:
             await asyncio.sleep(LOOK_PERIOD_S)
-            oldest = time.monotonic() - BODY_LIMIT_S
-            for handler in [handler for handler, since in self._since.items() if since < oldest]:
+            now = time.monotonic()
+            for handler in [handler for handler, until in self._until.items() if until < now]:
                 self.end(handler)
                 connection: Any = handler.request.connection
                 connection.close()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from urllib.parse import quote
 
-from jupyter_wallaroo.errors import InvalidRequest, NotFound
+from jupyter_wallaroo.errors import MAX_SHOWN, InvalidRequest, NotFound
 from jupyter_wallaroo.services import definitions, resources
 from jupyter_wallaroo.services.models import ModelService
 from jupyter_wallaroo.store import deployments, models, pipelines
@@ -20,13 +21,23 @@ from jupyter_wallaroo.types.deployment import (
     DeploymentId,
     DeploymentStatus,
     DeployPipeline,
+    EngineConfig,
     GetDeployment,
     UndeployPipeline,
 )
 from jupyter_wallaroo.types.model import ConfiguredModelVersion, ModelConfig
 from jupyter_wallaroo.types.names import check_deploy_id
-from jupyter_wallaroo.types.pipeline import GetPipeline, Pipeline, PipelineState, PipelineUrl, PipelineVersion
+from jupyter_wallaroo.types.pipeline import (
+    Definition,
+    GetPipeline,
+    Pipeline,
+    PipelineState,
+    PipelineUrl,
+    PipelineVersion,
+)
 from jupyter_wallaroo.types.plan import PlannedModel
+
+MAX_DIGITS = 18
 
 
 class DeploymentService:
@@ -64,6 +75,7 @@ class DeploymentService:
         self._supervisor = supervisor
         self._defaults = defaults
         self._internal_url = internal_url
+        self._changing = asyncio.Lock()  # what is wanted and what runs change together, one deployment at a time
 
     async def restore(self) -> list[DeploymentSpec]:
         """Return everything that was wanted when the server last ended."""
@@ -79,23 +91,31 @@ class DeploymentService:
         InvalidRequest
             The ids do not belong together, a model of the steps is not named (S1-20), or the configuration is wrong.
         """
-        deploy_id = check_deploy_id(request.deploy_id)
         pipeline, version = await self._version(request)
         workspace_id = await self._store.read(pipelines.workspace_id_of, pipeline.id)
-        definitions.check_runnable(version.definition, pipeline.name)
-        config = resources.engine_config(request.engine_config)
-        resources.resources(config, self._defaults)
+        config = self.check(request.deploy_id, request.engine_config, version.definition, pipeline.name)
         chosen = await self._configurations(request, pipeline, version, workspace_id)
-        stored = await self._store.write(
-            deployments.want,
-            pipeline_id=pipeline.id,
-            deploy_id=deploy_id,
-            pipeline_version_id=version.id,
-            engine_config=config,
-            model_config_ids=[item.id for item in chosen],
-        )
-        self._supervisor.apply(await self._spec(stored))
+        async with self._changing:
+            stored = await self._store.write(
+                deployments.want,
+                pipeline_id=pipeline.id,
+                deploy_id=request.deploy_id,
+                pipeline_version_id=version.id,
+                engine_config=config,
+                model_config_ids=[item.id for item in chosen],
+            )
+            self._supervisor.apply(await self._spec(stored))
         return DeploymentId(id=stored.id)
+
+    def check(
+        self, deploy_id: str, engine_config: EngineConfig | str | None, definition: Definition, pipeline: str
+    ) -> EngineConfig:
+        """Refuse a deployment that cannot be, before anything is written; return its configuration."""
+        check_deploy_id(deploy_id)
+        definitions.check_runnable(definition, pipeline)
+        config = resources.engine_config(engine_config)
+        resources.resources(config, self._defaults)
+        return config
 
     async def _version(self, request: DeployPipeline) -> tuple[Pipeline, PipelineVersion]:
         """Return the pipeline and version that a request names by number or by UUID (A4)."""
@@ -107,7 +127,7 @@ class DeploymentService:
         if request.pipeline_version is not None:
             by_uuid = await self._store.read(pipelines.version_by_uuid, request.pipeline_version)
             if by_uuid is None:
-                raise NotFound(f"Pipeline version {request.pipeline_version!r} does not exist.")
+                raise NotFound(f"Pipeline version {request.pipeline_version[:MAX_SHOWN]!r} does not exist.")
             if version is not None and version.id != by_uuid.id:
                 raise InvalidRequest(
                     f"'pipeline_version_pk_id' {version.id} is version {version.version!r}, "
@@ -223,10 +243,10 @@ class DeploymentService:
                 raise NotFound(f"Pipeline {request.pipeline_id} is not deployed.")
         else:
             raise InvalidRequest("Expected 'deployment_id' or 'pipeline_id'; got neither.")
-        for item in ending:
-            if item.wanted:
+        async with self._changing:
+            for item in ending:
                 await self._store.write(deployments.unwant, item.id)
-            self._supervisor.remove(item.id)
+                self._supervisor.remove(item.id)
         return Nothing()
 
     async def status(self, caller: Caller, request: GetDeployment) -> DeploymentStatus:
@@ -238,10 +258,10 @@ class DeploymentService:
             The name is unknown or undeployed (S1-34).
         """
         _, _, number = request.name.rpartition("-")
-        running = self._supervisor.get(int(number)) if number.isdecimal() else None
+        running = self._supervisor.get(int(number)) if number.isdecimal() and len(number) <= MAX_DIGITS else None
         if running is None or running.spec.name != request.name:
             raise NotFound(
-                f"Deployment {request.name!r} is not deployed.",
+                f"Deployment {request.name[:MAX_SHOWN]!r} is not deployed.",
                 hint="The name is '{deploy_id}-{deployment id}', with the id that pipelines/deploy returned.",
             )
         return status.of(running)

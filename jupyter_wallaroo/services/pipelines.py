@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from jupyter_wallaroo import errors
-from jupyter_wallaroo.errors import Conflict, NotFound
+from jupyter_wallaroo.errors import MAX_SHOWN, Conflict, NotFound
 from jupyter_wallaroo.services import definitions
 from jupyter_wallaroo.services.deployments import DeploymentService
 from jupyter_wallaroo.services.models import ModelService
@@ -83,6 +83,8 @@ class PipelineService:
         chosen = versions[0] if wanted is None else next((item for item in versions if item.version == wanted), None)
         if chosen is None:
             raise errors.not_found(f"Version of pipeline {source.name!r}", wanted, [item.version for item in versions])
+        if request.deploy is not None:
+            self._deployments.check(request.deploy, request.engine_config, chosen.definition, name)
         version = await self._store.write(
             pipelines.insert_version, workspace.id, name, chosen.definition, caller.user.id, must_be_new=True
         )
@@ -124,7 +126,7 @@ class PipelineService:
         version = await self._store.read(pipelines.version_by_uuid, request.version)
         pipeline = await self._store.read(pipelines.get, version.pipeline_id) if version else None
         if version is None or pipeline is None:
-            raise NotFound(f"Pipeline version {request.version!r} does not exist.")
+            raise NotFound(f"Pipeline version {request.version[:MAX_SHOWN]!r} does not exist.")
         return GotPipelineVersion(pipeline_id=pipeline.name, version=version.version, definition=version.definition)
 
     async def named(self, workspace_id: int, name: str) -> Pipeline:

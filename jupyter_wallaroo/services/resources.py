@@ -12,10 +12,12 @@ from jupyter_wallaroo.types.deployment import EngineConfig
 
 MAX_REPLICAS = 64
 MAX_CPUS = 1024.0
-MIN_MEMORY_BYTES = 64 * 2**20
+MIN_MEMORY_BYTES = 128 * 2**20
+MAX_MEMORY_BYTES = 64 * 2**40
+MAX_TEXT = 40
 
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
-_MEMORY = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]i?)?B?")
+_MEMORY = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([KMGT]i?)?B?")
 
 
 def engine_config(given: EngineConfig | str | None) -> EngineConfig:
@@ -46,14 +48,18 @@ def resources(config: EngineConfig, defaults: Resources) -> Resources:
     engine = _object(config.get("engine"), "engine")
     limits = _object(_object(engine.get("resources"), "engine.resources").get("limits"), "engine.resources.limits")
     autoscale = _object(engine.get("autoscale"), "engine.autoscale")
-    replicas = engine.get("replicas", autoscale.get("replica_min") or None)
-    cpus = engine.get("cpu", limits.get("cpu"))
+    replicas = _said(engine.get("replicas"), autoscale.get("replica_min") or None)
+    cpus = _said(engine.get("cpu"), limits.get("cpu"))
     memory = limits.get("memory")
     return Resources(
         replicas=defaults.replicas if replicas is None else _replicas(replicas),
         cpus=defaults.cpus if cpus is None else _cpus(cpus),
         memory_bytes=defaults.memory_bytes if memory is None else memory_bytes(memory),
     )
+
+
+def _said(first: Any, second: Any) -> Any:
+    return second if first is None else first
 
 
 def _object(value: Any, key: str) -> dict[str, Any]:
@@ -74,8 +80,8 @@ def _replicas(value: Any) -> int:
 
 def _cpus(value: Any) -> float:
     try:
-        number = float(value)
-    except (TypeError, ValueError):
+        number = 0.0 if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError, OverflowError):
         number = 0.0
     if 0 < number <= MAX_CPUS:
         return number
@@ -86,11 +92,11 @@ def _cpus(value: Any) -> float:
 
 def memory_bytes(value: Any) -> int:
     """Return an amount of memory such as ``"1Gi"`` or ``"512Mi"`` in bytes."""
-    match = _MEMORY.fullmatch(str(value).strip())
+    match = _MEMORY.fullmatch(str(value)[:MAX_TEXT].strip())
     size = int(float(match[1]) * _UNITS[match[2] or ""]) if match else 0
-    if size >= MIN_MEMORY_BYTES:
+    if MIN_MEMORY_BYTES <= size <= MAX_MEMORY_BYTES:
         return size
     raise InvalidRequest(
-        "'engine_config': engine.resources.limits.memory should be an amount of at least 64Mi, such as '1Gi'; "
+        "'engine_config': engine.resources.limits.memory should be an amount from 128Mi to 64Ti, such as '1Gi'; "
         f"got {value!r:.60}."
     )

@@ -95,13 +95,17 @@ class Services:
         directory = await asyncio.to_thread(DataDirectory, settings.data_directory)
         try:
             self = cls(settings, directory)
-            await self._store.open()
         except BaseException:
             directory.close()
             raise
-        known = await self._store.read(models.known_shas)
-        await asyncio.to_thread(self._blobs.sweep, known)
-        self.supervisor.start(await self.deployments.restore())
+        try:
+            await self._store.open()
+            known = await self._store.read(models.known_shas)
+            await asyncio.to_thread(self._blobs.sweep, known)
+            self.supervisor.start(await self.deployments.restore())
+        except BaseException:
+            await self.close(drain_s=0)
+            raise
         return self
 
     async def close(self, *, drain_s: float) -> None:

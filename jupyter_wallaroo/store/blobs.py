@@ -54,9 +54,10 @@ class Blobs:
         keep = set(known)
         stale = list(self._incoming.iterdir())
         stale.extend(path for path in self._directory.glob("??/*") if path.name not in keep)
-        for path in stale:
+        files = [path for path in stale if path.is_file()]
+        for path in files:
             path.unlink()
-        return len(stale)
+        return len(files)
 
 
 class Incoming:

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
-from jupyter_wallaroo.errors import StorageFull, Unavailable
+from jupyter_wallaroo.errors import InvalidRequest, StorageFull, Unavailable
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -103,6 +103,8 @@ class Store:
             return await asyncio.get_running_loop().run_in_executor(self._writer, transaction)
         except sqlite3.OperationalError as error:
             raise _operational(error) from error
+        except OverflowError:
+            raise _out_of_range() from None
 
     async def read(self, function: Callable[Concatenate[Database, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run ``function(db, …)`` in the reading thread, on a connection that cannot write."""
@@ -111,7 +113,10 @@ class Store:
             assert self._read_db is not None, "the store is not open"
             return function(self._read_db, *args, **kwargs)
 
-        return await asyncio.get_running_loop().run_in_executor(self._reader, call)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._reader, call)
+        except OverflowError:
+            raise _out_of_range() from None
 
     async def close(self) -> None:
         """Close both connections and end both threads; more than once is fine."""
@@ -121,6 +126,10 @@ class Store:
                 await loop.run_in_executor(executor, db.conn.close)
             executor.shutdown(wait=True)
         self._read_db = self._write_db = None
+
+
+def _out_of_range() -> InvalidRequest:
+    return InvalidRequest("An id in the request is out of range: expected a whole number of at most 64 bits.")
 
 
 def _operational(error: sqlite3.OperationalError) -> Exception:

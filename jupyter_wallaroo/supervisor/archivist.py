@@ -55,7 +55,12 @@ class ArchivistProcess:
     async def _running(self) -> EngineProcess:
         async with self._starting:
             if self._process is None or not self._process.is_alive:
-                self._process = await EngineProcess.start("archivist", self._directory)
+                try:
+                    self._process = await EngineProcess.start("archivist", self._directory)
+                except OSError as error:
+                    raise Unavailable(
+                        f"The process that reads the logs cannot be started: {error.strerror}."
+                    ) from error
             return self._process
 
     def check(self, now: float) -> None:

@@ -8,7 +8,7 @@ import hashlib
 import time
 
 from jupyter_wallaroo.engine.frames import Buffer
-from jupyter_wallaroo.errors import Conflict, EngineFailure, NotFound, Unavailable
+from jupyter_wallaroo.errors import Conflict, EngineFailure, NotFound, TooLarge, Unavailable
 from jupyter_wallaroo.supervisor.process import EngineGone, Reply
 from jupyter_wallaroo.supervisor.replica import Replica, pod_suffix
 from jupyter_wallaroo.supervisor.spec import DeploymentSpec, Limits
@@ -46,6 +46,7 @@ class Deployment:
         self._is_closing = False
         self._poison: dict[bytes, float] = {}
         self._replacing: asyncio.Task[None] | None = None
+        self._retiring: set[asyncio.Task[None]] = set()
         self.replicas = self._make(spec)
 
     @staticmethod
@@ -106,6 +107,12 @@ class Deployment:
                 try:
                     return await replica.call(head, body, deadline)
                 except EngineGone as gone:
+                    if gone.is_memory:
+                        raise TooLarge(
+                            f"This request needs more memory than an engine of deployment {self.spec.name!r} may use: "
+                            f"{gone.reason}.",
+                            hint="Send fewer rows per request, or deploy with more memory.",
+                        ) from None
                     reason = gone.reason
             self._poison[hashlib.sha256(body).digest()] = time.monotonic() + POISON_MEMORY_S
             raise EngineFailure(
@@ -197,13 +204,18 @@ class Deployment:
             raise
         old, self.replicas, self.spec = self.replicas, fresh, spec
         self._changed()
-        await self._drained(old)
-        await self._stop(old)
+        self._retire(old)
 
-    async def _drained(self, replicas: list[Replica]) -> None:
-        """Wait until ``replicas``, which get no new requests, owe nothing; at most `DRAIN_LIMIT_S`."""
+    def _retire(self, replicas: list[Replica]) -> None:
+        """Let ``replicas``, which get no new requests, finish what they owe, and end them, whatever comes meanwhile."""
+        task = asyncio.get_running_loop().create_task(self._drain(replicas))
+        self._retiring.add(task)
+        task.add_done_callback(self._retiring.discard)
+
+    async def _drain(self, replicas: list[Replica]) -> None:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(asyncio.gather(*(replica.until_idle() for replica in replicas)), DRAIN_LIMIT_S)
+        await self._stop(replicas)
 
     @staticmethod
     async def _stop(replicas: list[Replica]) -> None:
@@ -223,3 +235,5 @@ class Deployment:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._idle.wait(), drain_s)
         await self._stop(self.replicas)
+        if self._retiring:
+            await asyncio.wait(self._retiring)

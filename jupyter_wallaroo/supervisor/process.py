@@ -26,6 +26,8 @@ PING_LIMIT_S = 5.0
 
 _INHERITED: tuple[str, ...] = ("PATH", "HOME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "USER", "LOGNAME", "LD_LIBRARY_PATH")
 _INHERITED += ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "CONDA_PREFIX", "SYSTEMROOT")
+_SETTINGS = {"ORT_DISABLE_TELEMETRY": "1"}
+"""onnxruntime otherwise keeps a log of its use in the home directory and looks for its maker's server."""
 _INHERITED_PREFIXES = ("LC_", "OMP_", "MKL_", "OPENBLAS_")
 
 _decode_error = msgspec.msgpack.Decoder().decode
@@ -35,18 +37,20 @@ Reply = tuple[bytes, Buffer]
 
 
 class EngineGone(Exception):
-    """The process ended while it owed an answer; ``reason`` says how."""
+    """The process ended while it owed an answer; ``reason`` says how, and whether it was for its use of memory."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, *, is_memory: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.is_memory = is_memory
 
 
 def environment() -> dict[str, str]:
     """Return the environment of a child: from an allow list, so that no token of Jupyter's gets there (SECURITY B2)."""
-    return {
+    allowed = {
         name: value for name, value in os.environ.items() if name in _INHERITED or name.startswith(_INHERITED_PREFIXES)
     }
+    return allowed | _SETTINGS
 
 
 class Call:
@@ -73,6 +77,7 @@ class EngineProcess:
         self._last_heard = time.monotonic()
         self._reason = ""
         self._is_connected = True
+        self.was_too_large = False
         self._idle: asyncio.Future[None] | None = None
         self._ended = asyncio.get_running_loop().create_task(self._watch())
 
@@ -181,6 +186,14 @@ class EngineProcess:
         except (OSError, IndexError, ValueError):
             return 0
 
+    def kill_for_memory(self, limit_bytes: int) -> None:
+        """End a process that is over its limit; the requests it owes answers to are told why."""
+        self.was_too_large = True
+        reason = f"it used more than its memory limit of {limit_bytes // 2**20} MiB"
+        self._is_connected = False
+        self.kill(reason)
+        self._fail_calls(reason)
+
     def kill(self, why: str = "") -> None:
         """End the process at once; ``why`` is told instead of the signal."""
         if self._ended.done():
@@ -223,7 +236,7 @@ class EngineProcess:
         calls, self._calls = self._calls, {}
         for call in calls.values():
             if not call.future.done():
-                call.future.set_exception(EngineGone(reason))
+                call.future.set_exception(EngineGone(reason, is_memory=self.was_too_large))
         self._tell_idle()
 
     def _tell_idle(self) -> None:

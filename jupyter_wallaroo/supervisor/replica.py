@@ -22,6 +22,8 @@ MEMORY_HEADROOM_BYTES = 2**30
 
 BACK_OFF_S = (0.0, 0.0, 0.25, 0.5, 1.0, 1.0, 2.0, 5.0, 10.0, 30.0)
 CRASH_WINDOW_S = 60.0
+SERVED_S = 1.0
+"""A process that lives this long with its models loaded has room for them: what ends it then is a request."""
 CRASHES_TO_ERROR = 5
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -61,6 +63,7 @@ class Replica:
         self._changed = changed
         self._process: EngineProcess | None = None
         self._crashes: deque[float] = deque()
+        self._served = False
         self._task = asyncio.get_running_loop().create_task(self._keep_running())
 
     @property
@@ -96,7 +99,7 @@ class Replica:
         process.check(now)
         limit = self._spec.resources.memory_bytes
         if limit and process.resident_bytes() > limit:
-            process.kill(f"it used more than its memory limit of {limit // 2**20} MiB")
+            process.kill_for_memory(limit)
 
     async def stop(self) -> None:
         """End the process and do not start it again."""
@@ -116,6 +119,9 @@ class Replica:
                 self._changed()
                 return
             now = time.monotonic()
+            if self._process is not None and self._process.was_too_large and self._served:
+                self._set(Status.STARTING, f"The engine process was lost over one request: {reason}.")
+                continue
             self._crashes.append(now)
             while self._crashes[0] < now - CRASH_WINDOW_S:
                 self._crashes.popleft()
@@ -134,11 +140,14 @@ class Replica:
         """
         async with self._starts:
             memory_bytes = self._spec.resources.memory_bytes
-            process = await EngineProcess.start(
-                "replica",
-                self._limits.work_directory,
-                memory_bytes=memory_bytes + MEMORY_HEADROOM_BYTES if memory_bytes else 0,
-            )
+            try:
+                process = await EngineProcess.start(
+                    "replica",
+                    self._limits.work_directory,
+                    memory_bytes=memory_bytes + MEMORY_HEADROOM_BYTES if memory_bytes else 0,
+                )
+            except OSError as error:
+                return f"it could not be started ({error.strerror})"
             self._process = process
             try:
                 await process.call(Kind.LOAD, _encode(self._plan()), b"", time.monotonic() + self._limits.load_s)
@@ -152,7 +161,10 @@ class Replica:
                 raise
         self._set(Status.RUNNING, None)
         self.has_run = True
-        return await process.wait()
+        loaded = time.monotonic()
+        reason = await process.wait()
+        self._served = time.monotonic() - loaded > SERVED_S
+        return reason
 
     def _plan(self) -> Plan:
         spec = self._spec

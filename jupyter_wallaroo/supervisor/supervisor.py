@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import logging
 import time
 from collections.abc import Iterable
 
@@ -14,6 +14,8 @@ from jupyter_wallaroo.supervisor.process import EngineGone
 from jupyter_wallaroo.supervisor.spec import DeploymentSpec, Limits
 from jupyter_wallaroo.types.deployment import Status
 from jupyter_wallaroo.types.plan import Archive
+
+_log = logging.getLogger(__name__)
 
 CHECK_PERIOD_S = 0.25
 ARCHIVE_PERIOD_S = 5.0
@@ -102,6 +104,8 @@ class Supervisor:
 
     async def _archive_logs(self) -> None:
         while True:
-            with contextlib.suppress(WallarooError, EngineGone):
+            try:
                 await self.archivist.archive(self._archive)
+            except (WallarooError, EngineGone, OSError) as error:
+                _log.warning("wallaroo: the inference logs were not archived: %s", error)
             await asyncio.sleep(ARCHIVE_PERIOD_S)

@@ -79,8 +79,22 @@ class OnnxRuntime:
         if self._row_by_row:
             rows = len(next(iter(feeds.values())))
             single = [self._run({name: feed[row : row + 1] for name, feed in feeds.items()}) for row in range(rows)]
-            return dict(zip(self._names, (np.concatenate(parts) for parts in zip(*single, strict=True)), strict=True))
+            return {
+                name: self._stacked(name, parts)
+                for name, parts in zip(self._names, zip(*single, strict=True), strict=True)
+            }
         return dict(zip(self._names, self._run(feeds), strict=True))
+
+    def _stacked(self, name: str, parts: tuple[Tensor, ...]) -> Tensor:
+        """Return the outputs of single rows as one; a scalar is a row's only value."""
+        shapes = {part.shape[1:] for part in parts}
+        if len(shapes) > 1 or any(len(np.atleast_1d(part)) != 1 for part in parts):
+            raise InvalidInput(
+                f"Model {self._label} takes one row at a time and gave outputs {name!r} of different shapes, which "
+                "cannot be one column.",
+                hint="Send one row per request.",
+            )
+        return np.concatenate([np.atleast_1d(part) for part in parts])
 
     def _run(self, feeds: dict[str, Tensor]) -> list[Tensor]:
         try:
@@ -108,5 +122,6 @@ def _reason(error: Exception) -> str:
     """Return the sentence in onnxruntime's message, without its code prefix and its own file paths."""
     text = str(error).splitlines()[0] if str(error) else type(error).__name__
     text = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", text)
+    text = re.sub(r"^\S+\.(cc|h):\d+ (\S+ )?", "", text)
     text = re.sub(r"/\S+/(\S+)", r"\1", text)
     return text[:300]

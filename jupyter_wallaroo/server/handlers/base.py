@@ -25,7 +25,10 @@ if TYPE_CHECKING:
     from jupyter_wallaroo.server.routes import Route
 
 API_PATH = "wallaroo/v1/api"
+REFUSED_LIMIT_S = 5.0
 SMALL_BODY_BYTES = 64 * 1024
+MAX_DIGITS = 18
+_NO_LIMIT = 1 << 60
 
 _encode = msgspec.json.Encoder().encode
 
@@ -38,7 +41,7 @@ class WallarooHandler(JupyterHandler):
     """
 
     route: ClassVar[Route]
-    body_limit: int = 4 * 2**20
+    body_limit: int = 2**20
     user: User
 
     @property
@@ -63,7 +66,7 @@ class WallarooHandler(JupyterHandler):
         if "Transfer-Encoding" in self.request.headers:
             return SMALL_BODY_BYTES + 1
         announced = self.request.headers.get("Content-Length", "0")
-        return int(announced) if announced.isdecimal() else 0
+        return int(announced[:MAX_DIGITS]) if announced.isdecimal() else 0
 
     def _drop_body(self, refusal: Exception) -> None:
         """Answer with ``refusal`` once the body has come."""
@@ -74,6 +77,7 @@ class WallarooHandler(JupyterHandler):
         def drop(_: bytes) -> None:
             return None
 
+        self.app.receiving.begin(self, limit_s=REFUSED_LIMIT_S)
         setattr(self, (self.request.method or "").lower(), refuse)
         self.data_received = drop  # type: ignore[method-assign, assignment]
 
@@ -93,7 +97,7 @@ class WallarooHandler(JupyterHandler):
             await self._authorize()
         self.refuse_large_body()
         connection: Any = self.request.connection
-        connection.set_max_body_size(self.body_limit)
+        connection.set_max_body_size(_NO_LIMIT)  # ours are kept while the body comes in, and answered as JSON
 
     async def _authorize(self) -> None:
         user = await self.app.identities.authenticate(self)
@@ -150,6 +154,16 @@ class WallarooHandler(JupyterHandler):
         self.set_header("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; sandbox")
         for name, value in self.settings.get("headers", {}).items():
             self.set_header(name, value)
+
+    def finish(self, chunk: Any = None) -> Any:
+        """Send the answer (Tornado and subclasses call this)."""
+        self.app.receiving.end(self)
+        return super().finish(chunk)
+
+    def on_connection_close(self) -> None:
+        """Forget a caller that is gone (Tornado calls this)."""
+        self.app.receiving.end(self)
+        super().on_connection_close()
 
     def answer(self, value: Any) -> None:
         """Finish with ``value`` as JSON."""

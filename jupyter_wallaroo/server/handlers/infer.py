@@ -52,6 +52,7 @@ class InferHandler(BodyHandler):
 
     _deployment: Deployment
     _reserved = 0
+    _is_relayed = False
 
     async def check(self) -> None:
         """Know the caller and the deployment, and that there is room for the body."""
@@ -66,7 +67,7 @@ class InferHandler(BodyHandler):
     def _reserve(self) -> None:
         """Take the body's length out of what all bodies together may have (SECURITY D1)."""
         announced = self.request.headers.get("Content-Length", "")
-        size = int(announced) if announced.isdecimal() else self.body_limit
+        size = self._announced_bytes() if announced else self.body_limit
         if self.app.body_bytes + size > self.app.body_budget:
             raise Unavailable("The server holds as many request bodies as it has room for.", hint="Try again shortly.")
         self.app.body_bytes += size
@@ -77,19 +78,30 @@ class InferHandler(BodyHandler):
         if self.get_status() >= HTTPStatus.BAD_REQUEST:
             super()._log()
 
-    def on_finish(self) -> None:
-        """Give the room back (Tornado calls this)."""
+    def _release(self) -> None:
         self.app.body_bytes -= self._reserved
         self._reserved = 0
 
+    def on_finish(self) -> None:
+        """Give the room back unless the body is still being worked on (Tornado calls this)."""
+        if not self._is_relayed:
+            self._release()
+
     def on_connection_close(self) -> None:
-        """Give the room back when the caller is gone (Tornado calls this)."""
+        """Likewise when the caller is gone (Tornado calls this)."""
         self.on_finish()
         super().on_connection_close()
 
     @authenticated
     async def post(self, *_: str | None) -> None:
-        """Relay the body and its answer."""
+        """Relay the body and its answer; the body's room is taken until an engine is done with it."""
+        self._is_relayed = True
+        try:
+            await self._relay()
+        finally:
+            self._release()
+
+    async def _relay(self) -> None:
         content, accepts = self._media
         service = self.app.services.inference
         if self.request.query:

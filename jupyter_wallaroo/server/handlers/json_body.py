@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import msgspec
@@ -11,6 +12,9 @@ from tornado.web import authenticated, stream_request_body
 from jupyter_wallaroo import strict_json
 from jupyter_wallaroo.errors import InvalidRequest, TooLarge
 from jupyter_wallaroo.server.handlers.base import WallarooHandler
+
+INLINE_BYTES = 16 * 1024
+"""A body larger than this is decoded in a thread: the event loop is shared."""
 
 _FORM_TYPES = ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data")
 
@@ -30,16 +34,6 @@ class BodyHandler(WallarooHandler):
         if self._received <= self.body_limit:
             self._parts.append(chunk)
 
-    def on_connection_close(self) -> None:
-        """Forget a caller that is gone (Tornado calls this)."""
-        self.app.receiving.end(self)
-        super().on_connection_close()
-
-    def finish(self, chunk: Any = None) -> Any:
-        """Send the answer (Tornado and subclasses call this)."""
-        self.app.receiving.end(self)
-        return super().finish(chunk)
-
     @property
     def body(self) -> bytes:
         """The body, now that it is complete."""
@@ -53,7 +47,7 @@ class BodyHandler(WallarooHandler):
 class PostHandler(BodyHandler):
     """A route called by POST with a JSON object (Wallaroo reads by POST, too)."""
 
-    def decode(self) -> Any:
+    async def decode(self) -> Any:
         """Return the body as the route's request struct.
 
         Raises
@@ -64,7 +58,11 @@ class PostHandler(BodyHandler):
         kind = self.request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         if kind in _FORM_TYPES and not self.token_authenticated:
             raise InvalidRequest(f"Expected a JSON body; got {kind}.", hint="Send Content-Type: application/json.")
-        value = strict_json.decode_document(self.body or b"{}")
+        body = self.body or b"{}"
+        if len(body) > INLINE_BYTES:
+            value = await asyncio.to_thread(strict_json.decode_document, body)
+        else:
+            value = strict_json.decode_document(body)
         if not isinstance(value, dict):
             raise InvalidRequest(f"Expected a JSON object; got {type(value).__name__}.")
         try:
@@ -76,10 +74,20 @@ class PostHandler(BodyHandler):
     @authenticated
     async def post(self) -> None:
         """Answer the request."""
-        self.answer(await self.route.service(self.app.services)(self.caller, self.decode()))
+        self.answer(await self.route.service(self.app.services)(self.caller, await self.decode()))
 
 
-class GetHandler(WallarooHandler):
+class BodilessHandler(WallarooHandler):
+    """A handler that takes no body: one that is announced is refused, one that comes is dropped."""
+
+    body_limit = 0
+
+    def data_received(self, chunk: bytes) -> None:
+        """Drop what comes (Tornado calls this)."""
+
+
+@stream_request_body
+class GetHandler(BodilessHandler):
     """A route called by GET, without parameters."""
 
     @authenticated
@@ -88,7 +96,8 @@ class GetHandler(WallarooHandler):
         self.answer(await self.route.service(self.app.services)(self.caller, self.route.request()))
 
 
-class ConfigHandler(WallarooHandler):
+@stream_request_body
+class ConfigHandler(BodilessHandler):
     """The one route that nobody has to log in for."""
 
     @allow_unauthenticated
@@ -99,7 +108,8 @@ class ConfigHandler(WallarooHandler):
         self.answer(server_config())
 
 
-class OpenApiHandler(WallarooHandler):
+@stream_request_body
+class OpenApiHandler(BodilessHandler):
     """The description of all routes."""
 
     @authenticated

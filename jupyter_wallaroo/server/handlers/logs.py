@@ -18,7 +18,7 @@ class LogsHandler(PostHandler):
         """Answer the request."""
         accept = self.request.headers.get("Accept", "").lower()
         arrow = any(kind in accept for kind in ARROW_TYPES)
-        page, body = await self.app.services.inference_logs.page(self.caller, self.decode(), arrow=arrow)
+        page, body = await self.app.services.inference_logs.page(self.caller, await self.decode(), arrow=arrow)
         self.set_header("Content-Type", (MediaType.ARROW if arrow else MediaType.RECORDS).value)
         self.set_header("x-iteration-status", page.status)
         if page.cursor is not None:

@@ -10,8 +10,9 @@ from tornado.web import authenticated, stream_request_body
 
 from jupyter_wallaroo import strict_json
 from jupyter_wallaroo.errors import InvalidRequest, TooLarge, WallarooError
-from jupyter_wallaroo.server.handlers.base import WallarooHandler
+from jupyter_wallaroo.server.handlers.base import REFUSED_LIMIT_S, WallarooHandler
 from jupyter_wallaroo.server.multipart import UploadForm
+from jupyter_wallaroo.server.receiving import BODY_LIMIT_S
 from jupyter_wallaroo.store.blobs import Incoming
 from jupyter_wallaroo.types.model import UploadModel
 
@@ -33,6 +34,7 @@ class UploadHandler(WallarooHandler):
         self.body_limit = self.app.upload_limit
         await super().check()
         await self.begin()
+        self.app.receiving.begin(self)
         self._incoming = await asyncio.to_thread(self.app.services.models.begin_upload)
 
     async def begin(self) -> None:
@@ -45,6 +47,7 @@ class UploadHandler(WallarooHandler):
     async def data_received(self, chunk: bytes) -> None:
         """Take the next part of the body (Tornado calls this); what follows a refusal is dropped."""
         self._received += len(chunk)
+        self.app.receiving.begin(self, limit_s=REFUSED_LIMIT_S if self._refusal else BODY_LIMIT_S)
         if self._received > self.body_limit:
             self._refusal = TooLarge(f"The upload is larger than {self.body_limit} bytes, the most that is taken here.")
         if self._refusal is not None:
@@ -67,6 +70,7 @@ class UploadHandler(WallarooHandler):
 
     async def received(self) -> Incoming:
         """Return the file once the body is complete, or raise why it is refused."""
+        self.app.receiving.end(self)
         await self._flush()
         if self._refusal is not None:
             raise self._refusal
