@@ -1,6 +1,7 @@
-"""Start one engine process: ``python -m jupyter_wallaroo.engine ROLE SOCKET PARENT MEMORY_BYTES CPU_S``.
+"""Start one engine process.
 
-``SOCKET`` is the number of an inherited socket. Only the server starts this.
+``python -m jupyter_wallaroo.engine ROLE SOCKET PARENT MEMORY_BYTES CPU_S [ARENA ARENA_BYTES]``, where ``SOCKET`` and
+``ARENA`` are the numbers of inherited descriptors. Only the server starts this.
 """
 
 from __future__ import annotations
@@ -14,15 +15,16 @@ def main(arguments: list[str]) -> None:
     """Run one engine process to its end."""
     from jupyter_wallaroo.engine import process
 
-    role, inherited, parent, memory_bytes, cpu_s = arguments
+    role, inherited, parent, memory_bytes, cpu_s, *arena = arguments
     process.die_with_parent(int(parent))
     process.limit(memory_bytes=int(memory_bytes), cpu_s=int(cpu_s))
     connection = socket.socket(fileno=int(inherited))
 
     if role == "replica":
         from jupyter_wallaroo.engine import replica
+        from jupyter_wallaroo.engine.arena import attach
 
-        handlers = replica.Replica().handlers()
+        handlers = replica.Replica(attach(int(arena[0]), int(arena[1]))).handlers()
     elif role == "inspector":
         from jupyter_wallaroo.engine import inspector
 

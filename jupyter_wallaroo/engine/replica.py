@@ -26,9 +26,16 @@ _ACCEPTED = {media: media.value.encode() for media in MediaType}
 
 
 class Replica:
-    """Serves one plan from `load` until the process ends."""
+    """Serves one plan from `load` until the process ends.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    bodies
+        The arena that large bodies lie in, see `engine.arena`.
+    """
+
+    def __init__(self, bodies: Buffer = b"") -> None:
+        self._bodies = bodies
         self._pipeline: Pipeline | None = None
         self._journal: Journal | None = None
         self._layout = Layout((), (), "", "", "")
@@ -65,6 +72,9 @@ class Replica:
             raise DeadlineExceeded("The time limit of the request passed while it was waiting for its turn.")
         if self._pipeline is None or self._journal is None:
             raise EngineFailure("An inference came before the models were loaded.")
+        if request.place is not None:
+            offset, size = request.place
+            body = self._bodies[offset : offset + size]
         started = time.perf_counter_ns()
         decoded, accepts = self._decode(request, body)
         parse_ns = time.perf_counter_ns() - started

@@ -163,6 +163,7 @@ class WallarooApp(ExtensionApp):
                 memory_bytes=memory_bytes(self.default_memory) if self.default_memory else 0,
             ),
             queue_limit=self.queue_limit,
+            body_budget=self.body_budget,
             request_time_limit_s=self.request_time_limit_s,
             load_time_limit_s=self.load_time_limit_s,
             log_durability=Durability(self.log_durability),

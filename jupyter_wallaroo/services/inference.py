@@ -6,6 +6,7 @@ import time
 
 import msgspec
 
+from jupyter_wallaroo.engine.arena import Arena, Region
 from jupyter_wallaroo.engine.frames import Buffer
 from jupyter_wallaroo.errors import DeadlineExceeded, NotFound
 from jupyter_wallaroo.supervisor.deployment import Deployment
@@ -25,9 +26,12 @@ class InferenceService:
         Knows the deployments.
     time_limit_s
         How long a request may take.
+    arena
+        Where large bodies are put as they come in.
     """
 
-    def __init__(self, supervisor: Supervisor, time_limit_s: float) -> None:
+    def __init__(self, supervisor: Supervisor, time_limit_s: float, arena: Arena) -> None:
+        self.arena = arena
         self._supervisor = supervisor
         self._time_limit_s = time_limit_s
 
@@ -57,7 +61,7 @@ class InferenceService:
     async def infer(
         self,
         deployment: Deployment,
-        body: Buffer,
+        body: Buffer | Region,
         *,
         content: MediaType,
         accepts: MediaType,
@@ -73,7 +77,8 @@ class InferenceService:
             It took longer than the time limit.
         """
         deadline = time.monotonic() + self._time_limit_s
-        request = InferRequest(accepts, content, deadline, dataset, exclude, separator)
+        place = (body.offset, body.size) if isinstance(body, Region) else None
+        request = InferRequest(accepts, content, deadline, dataset, exclude, separator, place)
         try:
             return await deployment.infer(_encode(request), body, deadline)
         except DeadlineExceeded:

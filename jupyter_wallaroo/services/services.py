@@ -9,6 +9,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from jupyter_wallaroo import __version__
+from jupyter_wallaroo.engine.arena import Arena
 from jupyter_wallaroo.services.deployments import DeploymentService
 from jupyter_wallaroo.services.inference import InferenceService
 from jupyter_wallaroo.services.inference_logs import InferenceLogService
@@ -34,6 +35,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     internal_url: str
     engine_defaults: Resources
     queue_limit: int
+    body_budget: int
     request_time_limit_s: float
     load_time_limit_s: float
     log_durability: Durability
@@ -57,11 +59,13 @@ class Services:
         self._directory = directory
         self._store = Store(directory.path)
         self._blobs = Blobs(directory.blobs)
+        self._arena = Arena(settings.body_budget)
         limits = Limits(
             queue=settings.queue_limit,
             load_s=settings.load_time_limit_s,
             durability=settings.log_durability,
             work_directory=directory.empty,
+            arena=self._arena,
         )
         archive = Archive(
             directory=str(directory.logs), max_bytes=settings.log_max_bytes, max_age_s=settings.log_max_age_s
@@ -80,7 +84,7 @@ class Services:
             internal_url=settings.internal_url,
         )
         self.pipelines = PipelineService(self._store, self.workspaces, self.models, self.deployments)
-        self.inference = InferenceService(self.supervisor, settings.request_time_limit_s)
+        self.inference = InferenceService(self.supervisor, settings.request_time_limit_s, self._arena)
         self.inference_logs = InferenceLogService(directory, self.workspaces, self.pipelines, self.supervisor.archivist)
 
     @classmethod
@@ -113,6 +117,7 @@ class Services:
         await self.supervisor.stop(drain_s=drain_s)
         await self._store.close()
         self._directory.close()
+        self._arena.close()
 
     async def health(self, caller: Caller, request: Nothing) -> Health:
         """Return how the server is, counted from its processes."""

@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import time
 
+from jupyter_wallaroo.engine.arena import Region
 from jupyter_wallaroo.engine.frames import Buffer
 from jupyter_wallaroo.errors import Conflict, EngineFailure, NotFound, TooLarge, Unavailable
 from jupyter_wallaroo.supervisor.process import EngineGone, Reply
@@ -68,7 +69,7 @@ class Deployment:
         """How many requests wait for an answer."""
         return self._in_flight
 
-    async def infer(self, head: bytes, body: Buffer, deadline: float) -> Reply:
+    async def infer(self, head: bytes, body: Buffer | Region, deadline: float) -> Reply:
         """Have one request answered by the replica that owes least.
 
         A request whose replica dies is sent to another one once: models are functions of their input.
@@ -114,7 +115,7 @@ class Deployment:
                             hint="Send fewer rows per request, or deploy with more memory.",
                         ) from None
                     reason = gone.reason
-            self._poison[hashlib.sha256(body).digest()] = time.monotonic() + POISON_MEMORY_S
+            self._poison[_digest(body)] = time.monotonic() + POISON_MEMORY_S
             raise EngineFailure(
                 f"Two engines of deployment {self.spec.name!r} were lost while answering this request: {reason}.",
                 hint="The request itself may be what ends them; it is refused for a minute.",
@@ -157,10 +158,10 @@ class Deployment:
         if not any(replica.has_run for replica in self.replicas):
             raise Unavailable(f"Deployment {self.spec.name!r} is in state Starting; try again when it is Running.")
 
-    def _refuse_poison(self, body: Buffer) -> None:
+    def _refuse_poison(self, body: Buffer | Region) -> None:
         now = time.monotonic()
         self._poison = {key: until for key, until in self._poison.items() if until > now}
-        if self._poison and hashlib.sha256(body).digest() in self._poison:
+        if self._poison and _digest(body) in self._poison:
             raise EngineFailure("This request ended two engines a moment ago; it is refused for a minute.")
 
     def _changed(self) -> None:
@@ -237,3 +238,7 @@ class Deployment:
         await self._stop(self.replicas)
         if self._retiring:
             await asyncio.wait(self._retiring)
+
+
+def _digest(body: Buffer | Region) -> bytes:
+    return hashlib.sha256(body.view if isinstance(body, Region) else body).digest()

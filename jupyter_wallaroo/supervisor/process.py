@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 
 from jupyter_wallaroo import errors
+from jupyter_wallaroo.engine.arena import Arena, Region
 from jupyter_wallaroo.engine.frames import Buffer, FrameConnection, Kind
 
 SOCKET_BYTES = 4 * 2**20
@@ -54,13 +55,22 @@ def environment() -> dict[str, str]:
 
 
 class Call:
-    """A request that an engine owes an answer to."""
+    """A request that an engine owes an answer to, and the region it may read until it has answered."""
 
-    __slots__ = ("deadline", "future")
+    __slots__ = ("deadline", "future", "region")
 
-    def __init__(self, future: asyncio.Future[Reply], deadline: float) -> None:
+    def __init__(self, future: asyncio.Future[Reply], deadline: float, region: Region | None) -> None:
         self.future = future
         self.deadline = deadline
+        self.region = region
+        if region is not None:
+            region.hold()
+
+    def end(self) -> None:
+        """Note that the engine is done with it."""
+        if self.region is not None:
+            self.region.release()
+            self.region = None
 
 
 class EngineProcess:
@@ -82,7 +92,9 @@ class EngineProcess:
         self._ended = asyncio.get_running_loop().create_task(self._watch())
 
     @classmethod
-    async def start(cls, role: str, directory: Path, *, memory_bytes: int = 0, cpu_s: int = 0) -> EngineProcess:
+    async def start(
+        cls, role: str, directory: Path, *, memory_bytes: int = 0, cpu_s: int = 0, arena: Arena | None = None
+    ) -> EngineProcess:
         """Start ``python -m jupyter_wallaroo.engine`` in a role; it answers once it is up.
 
         Parameters
@@ -93,12 +105,15 @@ class EngineProcess:
             Its working directory, which should be empty.
         memory_bytes, cpu_s
             Limits of its address space and CPU time; 0: none.
+        arena
+            Where large bodies lie that it may read.
         """
         ours, theirs = socket.socketpair()
         for end in (ours, theirs):
             end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SOCKET_BYTES)
         with theirs:
-            arguments = (role, theirs.fileno(), os.getpid(), memory_bytes, cpu_s)
+            shared = (arena.fd, arena.size_bytes) if arena is not None else ()
+            arguments = (role, theirs.fileno(), os.getpid(), memory_bytes, cpu_s, *shared)
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-P",
@@ -109,7 +124,7 @@ class EngineProcess:
                 env=environment(),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.DEVNULL,
-                pass_fds=(theirs.fileno(),),
+                pass_fds=(theirs.fileno(), *shared[:1]),
                 start_new_session=True,
             )
         self = cls(process)
@@ -132,15 +147,19 @@ class EngineProcess:
         """How many answers it owes."""
         return len(self._calls)
 
-    def call(self, kind: Kind, head: bytes, body: Buffer, deadline: float) -> asyncio.Future[Reply]:
-        """Send a request and return the future of its answer, which fails with a `WallarooError` or `EngineGone`."""
+    def call(self, kind: Kind, head: bytes, body: Buffer | Region, deadline: float) -> asyncio.Future[Reply]:
+        """Send a request and return the future of its answer, which fails with a `WallarooError` or `EngineGone`.
+
+        A region is not sent: the head says where it lies.
+        """
         future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         if not self.is_alive:
             future.set_exception(EngineGone(self._reason or "it had ended"))
             return future
         self._last_number += 1
-        self._calls[self._last_number] = Call(future, deadline)
-        self._connection.send(self._last_number, kind, head, body)
+        region = body if isinstance(body, Region) else None
+        self._calls[self._last_number] = Call(future, deadline, region)
+        self._connection.send(self._last_number, kind, head, b"" if isinstance(body, Region) else body)
         return future
 
     def frame_received(self, number: int, kind: int, head: bytes, body: Buffer) -> None:
@@ -149,7 +168,10 @@ class EngineProcess:
         call = self._calls.pop(number, None)
         if not self._calls:
             self._tell_idle()
-        if call is None or call.future.done():
+        if call is None:
+            return
+        call.end()
+        if call.future.done():
             return
         if kind == Kind.ANSWER:
             call.future.set_result((head, body))
@@ -179,10 +201,11 @@ class EngineProcess:
             self.kill("it did not answer in time")
 
     def resident_bytes(self) -> int:
-        """Return how much memory the process occupies, 0 when that cannot be told."""
+        """Return how much memory the process has for itself, libraries and the arena left out; 0 when unknown."""
         try:
             with open(f"/proc/{self.pid}/statm", "rb") as file:
-                return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+                _, resident, shared, *_ = file.read().split()
+                return (int(resident) - int(shared)) * os.sysconf("SC_PAGE_SIZE")
         except (OSError, IndexError, ValueError):
             return 0
 
@@ -235,6 +258,7 @@ class EngineProcess:
     def _fail_calls(self, reason: str) -> None:
         calls, self._calls = self._calls, {}
         for call in calls.values():
+            call.end()
             if not call.future.done():
                 call.future.set_exception(EngineGone(reason, is_memory=self.was_too_large))
         self._tell_idle()

@@ -10,6 +10,7 @@ from collections import deque
 
 import msgspec
 
+from jupyter_wallaroo.engine.arena import Region
 from jupyter_wallaroo.engine.frames import Buffer, Kind
 from jupyter_wallaroo.errors import WallarooError
 from jupyter_wallaroo.supervisor.process import EngineGone, EngineProcess, OnChange, Reply
@@ -81,7 +82,7 @@ class Replica:
         """The process id, None while there is no process."""
         return self._process.pid if self._process and self._process.is_alive else None
 
-    def call(self, head: bytes, body: Buffer, deadline: float) -> asyncio.Future[Reply]:
+    def call(self, head: bytes, body: Buffer | Region, deadline: float) -> asyncio.Future[Reply]:
         """Send an inference; only while `status` is running."""
         assert self._process is not None
         return self._process.call(Kind.INFER, head, body, deadline)
@@ -145,6 +146,7 @@ class Replica:
                     "replica",
                     self._limits.work_directory,
                     memory_bytes=memory_bytes + MEMORY_HEADROOM_BYTES if memory_bytes else 0,
+                    arena=self._limits.arena,
                 )
             except OSError as error:
                 return f"it could not be started ({error.strerror})"

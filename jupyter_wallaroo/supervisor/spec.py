@@ -6,6 +6,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from jupyter_wallaroo.engine.arena import Arena
 from jupyter_wallaroo.types.plan import Durability, PlannedModel
 
 
@@ -41,3 +42,5 @@ class Limits(Struct, frozen=True, kw_only=True):
     durability: Durability
     work_directory: Path
     """An empty directory that engine processes run in."""
+    arena: Arena
+    """Where large request bodies lie."""

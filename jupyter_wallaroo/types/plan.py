@@ -61,6 +61,8 @@ class InferRequest(Struct, frozen=True, array_like=True):
     dataset: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     separator: str | None = None
+    place: tuple[int, int] | None = None
+    """Where in the arena the body lies, as offset and size, when it does not come with the frame."""
 
 
 class Inspect(Struct, frozen=True, kw_only=True):

@@ -238,3 +238,26 @@ def test_an_engine_that_drains_while_it_is_undeployed_is_not_left_behind(tmp_pat
         asking.join()
         _, alive = psutil.wait_procs([old, new], 5)
         assert not alive
+
+
+def test_bodies_of_callers_that_are_gone_still_count(tmp_path: Path) -> None:
+    """An engine that does not answer cannot be used to fill the server's memory (SECURITY D1)."""
+    options = (*drill.EXTENSION_ONLY, "--WallarooApp.body_budget=2000000")
+    with PrivateServer(tmp_path, options=options) as server, server.client as client:
+        deployed = deploy(client, "p", [upload(client, models.row_sum(3), "m")])
+        body = b'{"tensor": [[1, 2, 3]' + b" " * 1_500_000 + b"]}"
+        engine = _engine(client, deployed)
+        engine.send_signal(signal.SIGSTOP)
+        with socket.create_connection(("127.0.0.1", server.port), 10) as connection:
+            path = httpx.URL(deployed.url).path
+            head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {server.token}\r\n"
+            connection.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+            time.sleep(0.5)
+        refused = client.post(deployed.url, content=body)
+        assert refused.status_code == 503
+        assert "room" in refused.json()["message"]
+        engine.send_signal(signal.SIGCONT)
+        until = time.monotonic() + 10
+        while client.post(deployed.url, content=body).status_code != 200:
+            assert time.monotonic() < until
+            time.sleep(0.05)

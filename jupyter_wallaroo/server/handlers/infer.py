@@ -8,10 +8,14 @@ from http import HTTPStatus
 
 from tornado.web import authenticated, stream_request_body
 
+from jupyter_wallaroo.engine.arena import Region
 from jupyter_wallaroo.errors import InvalidRequest, Unavailable
 from jupyter_wallaroo.server.handlers.json_body import BodyHandler
 from jupyter_wallaroo.supervisor.deployment import Deployment
 from jupyter_wallaroo.types.plan import MediaType
+
+SHARED_FROM_BYTES = 64 * 1024
+"""From this size on a body is passed to engines by its place in shared memory."""
 
 ARROW_TYPES = ("application/vnd.apache.arrow.file", "application/vnd.apache.arrow.stream")
 
@@ -52,6 +56,7 @@ class InferHandler(BodyHandler):
 
     _deployment: Deployment
     _reserved = 0
+    _region: Region | None = None
     _is_relayed = False
 
     async def check(self) -> None:
@@ -65,13 +70,28 @@ class InferHandler(BodyHandler):
         self._reserve()
 
     def _reserve(self) -> None:
-        """Take the body's length out of what all bodies together may have (SECURITY D1)."""
-        announced = self.request.headers.get("Content-Length", "")
-        size = self._announced_bytes() if announced else self.body_limit
-        if self.app.body_bytes + size > self.app.body_budget:
+        """Take room for the body out of what all bodies together may have (SECURITY D1).
+
+        A large body of known length gets a region of the memory that engines share, and is never copied again.
+        """
+        is_known = "Content-Length" in self.request.headers
+        size = self._announced_bytes() if is_known else self.body_limit
+        if is_known and size >= SHARED_FROM_BYTES:
+            self._region = self.app.services.inference.arena.take(size)
+            has_room = self._region is not None
+        else:
+            has_room = self.app.body_bytes + size <= self.app.body_budget
+            self._reserved = size if has_room else 0
+            self.app.body_bytes += self._reserved
+        if not has_room:
             raise Unavailable("The server holds as many request bodies as it has room for.", hint="Try again shortly.")
-        self.app.body_bytes += size
-        self._reserved = size
+
+    def data_received(self, chunk: bytes) -> None:
+        """Take the next part of the body (Tornado calls this)."""
+        if self._region is not None:
+            self._region.write(chunk)
+        else:
+            super().data_received(chunk)
 
     def _log(self) -> None:
         """Log what went wrong; an inference that succeeded is in the inference log (Tornado calls this)."""
@@ -81,6 +101,9 @@ class InferHandler(BodyHandler):
     def _release(self) -> None:
         self.app.body_bytes -= self._reserved
         self._reserved = 0
+        region, self._region = self._region, None
+        if region is not None:
+            region.release()
 
     def on_finish(self) -> None:
         """Give the room back unless the body is still being worked on (Tornado calls this)."""
@@ -103,11 +126,13 @@ class InferHandler(BodyHandler):
 
     async def _relay(self) -> None:
         content, accepts = self._media
+        received = self._region or self.body
+        self.app.receiving.end(self)
         service = self.app.services.inference
         if self.request.query:
             media, body = await service.infer(
                 self._deployment,
-                self.body,
+                received,
                 content=content,
                 accepts=accepts,
                 dataset=tuple(self.get_query_arguments("dataset[]")),
@@ -115,7 +140,7 @@ class InferHandler(BodyHandler):
                 separator=self.get_query_argument("dataset.separator", None),
             )
         else:
-            media, body = await service.infer(self._deployment, self.body, content=content, accepts=accepts)
+            media, body = await service.infer(self._deployment, received, content=content, accepts=accepts)
         self.report_activity()
         self.set_header("Content-Type", media.decode())
         self.finish(bytes(body))
