@@ -126,7 +126,7 @@ class Deployment:
                 self._idle.set()
 
     def _pick(self) -> Replica | None:
-        running = [replica for replica in self.replicas if replica.is_ready]
+        running = [replica for replica in self.replicas if replica.status is Status.RUNNING]
         return min(running, key=lambda replica: replica.in_flight) if running else None
 
     async def _wait_for_replica(self, deadline: float) -> Replica:

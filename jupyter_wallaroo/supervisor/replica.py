@@ -54,10 +54,10 @@ class Replica:
         self, name: str, spec: DeploymentSpec, limits: Limits, starts: asyncio.Semaphore, changed: OnChange
     ) -> None:
         self.name = name
-        self.status = Status.STARTING
         self.reason: str | None = None
         self.has_run = False
         self.is_refused = False
+        self._phase = Status.STARTING
         self._spec = spec
         self._limits = limits
         self._starts = starts
@@ -73,9 +73,11 @@ class Replica:
         return self._process.in_flight if self._process else 0
 
     @property
-    def is_ready(self) -> bool:
-        """Whether it can be called now."""
-        return self.status is Status.RUNNING and self.pid is not None
+    def status(self) -> Status:
+        """Running only while there is a process with its models loaded; Error when it has given up or is about to."""
+        if self._phase is Status.RUNNING and self.pid is None:
+            return Status.STARTING
+        return self._phase
 
     @property
     def pid(self) -> int | None:
@@ -108,7 +110,6 @@ class Replica:
         await asyncio.gather(self._task, return_exceptions=True)
         if self._process is not None:
             await self._process.stop()
-        self.status = Status.STARTING
 
     async def _keep_running(self) -> None:
         while True:
@@ -181,6 +182,6 @@ class Replica:
         )
 
     def _set(self, status: Status, reason: str | None) -> None:
-        self.status = status
+        self._phase = status
         self.reason = reason
         self._changed()

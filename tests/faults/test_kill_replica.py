@@ -50,7 +50,7 @@ def test_one_of_two_replicas_is_killed_under_load(tmp_path: Path) -> None:
                 psutil.Process(victim).kill()
                 slowest = max(slowest, _back_after(client, deployed, victim))
                 time.sleep(0.3)
-        assert load.failed == []
+        assert load.failed[:3] == []
         assert ledger.wrong == []
         assert slowest < BACK_LIMIT_S
         logged = drill.logged_numbers(client, deployed.workspace_id, "p")
@@ -68,7 +68,7 @@ def test_the_only_replica_is_killed_and_requests_wait(tmp_path: Path) -> None:
                 (victim,) = _replicas(client, deployed)
                 psutil.Process(victim).kill()
                 _back_after(client, deployed, victim)
-        assert load.failed == []
+        assert load.failed[:3] == []
         assert load.slowest_s < BACK_LIMIT_S
 
 
