@@ -27,6 +27,8 @@ class Decoded:
 
     rows: int
     columns: dict[str, Cells | pa.Array]
+    has_booleans: bool = True
+    """Whether there may be JSON booleans in it, which must not be taken for numbers."""
 
 
 @dataclass(slots=True)

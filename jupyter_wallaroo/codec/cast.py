@@ -20,7 +20,9 @@ MAX_NESTING = 32
 """Lists within each other in one cell."""
 
 
-def to_tensor(column: Cells | pa.Array, spec: TensorSpec, name: str, model: str) -> Tensor:
+def to_tensor(
+    column: Cells | pa.Array, spec: TensorSpec, name: str, model: str, *, may_hold_booleans: bool = True
+) -> Tensor:
     """Return ``column`` as an array of ``spec``'s type and shape, rows first.
 
     Parameters
@@ -31,6 +33,8 @@ def to_tensor(column: Cells | pa.Array, spec: TensorSpec, name: str, model: str)
         The model input to fill.
     name, model
         The column's and the model's name, for the message.
+    may_hold_booleans
+        False when it is known that no cell is a boolean: numpy takes those for numbers, so each cell is looked at.
 
     Raises
     ------
@@ -41,6 +45,8 @@ def to_tensor(column: Cells | pa.Array, spec: TensorSpec, name: str, model: str)
         tensor = _text(column, spec, name, model)
     elif isinstance(column, list):
         tensor = _from_cells(column, spec, name, model)
+        if may_hold_booleans and spec.dtype != "bool" and any(_holds_boolean(cell) for cell in column):
+            _explain(column, spec, name, model)
     else:
         tensor = _from_arrow(column, spec, name, model)
     return _shaped(tensor, spec, name, model)
@@ -80,8 +86,6 @@ def _from_cells(cells: Cells, spec: TensorSpec, name: str, model: str) -> Tensor
         array = _integers(cells, array, target, spec, name, model)
     if array.dtype.kind not in ("b" if target.kind == "b" else "fiu"):
         _explain(cells, spec, name, model)
-    if target.kind != "b" and _may_hide_booleans(array) and any(_holds_boolean(cell) for cell in cells):
-        _explain(cells, spec, name, model)
     return array if array.dtype == target else _narrow(array, target, spec, name, model)
 
 
@@ -95,11 +99,6 @@ def _integers(  # noqa: PLR0917  the column, twice, and what a refusal says
         return np.array(cells, target)
     except (OverflowError, TypeError, ValueError):
         _explain(cells, spec, name, model)
-
-
-def _may_hide_booleans(array: Tensor) -> bool:
-    """Tell whether there is a 0 or 1, which is what numpy makes of booleans among numbers."""
-    return bool(((array == 0) | (array == 1)).any())
 
 
 def _holds_boolean(cell: Any) -> bool:

@@ -45,7 +45,7 @@ def from_rows(rows: Any, body: strict_json.Buffer) -> Decoded:
         _explain(rows, names)
     if bytes(body).count(b":") != len(rows) * len(names):
         strict_json.check_duplicates(body)
-    return Decoded(len(rows), columns)
+    return Decoded(len(rows), columns, strict_json.has_booleans(body))
 
 
 def _explain(rows: list[Any], names: list[str]) -> None:

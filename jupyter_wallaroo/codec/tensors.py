@@ -51,7 +51,7 @@ def decode(body: strict_json.Buffer) -> tuple[Decoded, bool]:
         raise InvalidInput(f"Tensors have different numbers of rows: {lengths}.")
     if bytes(body).count(b":") != len(value):
         strict_json.check_duplicates(body)
-    return Decoded(next(iter(lengths.values())), value), False
+    return Decoded(next(iter(lengths.values())), value, strict_json.has_booleans(body)), False
 
 
 def encode(answer: Answer) -> bytes:

@@ -53,7 +53,9 @@ class ModelStep:
             )
         return fields
 
-    def feeds(self, columns: dict[str, Cells | pa.Array]) -> tuple[dict[str, Tensor], dict[str, str]]:
+    def feeds(
+        self, columns: dict[str, Cells | pa.Array], *, may_hold_booleans: bool
+    ) -> tuple[dict[str, Tensor], dict[str, str]]:
         """Return the model's inputs by name, and the column that each came from.
 
         Raises
@@ -65,7 +67,9 @@ class ModelStep:
         sources: dict[str, str] = {}
         for field, spec in zip(self._fields, self._inputs, strict=True):
             name = self._column_for(field, spec, columns)
-            found[spec.name] = to_tensor(columns[name], spec, name, self.model.name)
+            found[spec.name] = to_tensor(
+                columns[name], spec, name, self.model.name, may_hold_booleans=may_hold_booleans
+            )
             sources[spec.name] = name
         return found, sources
 
@@ -134,7 +138,7 @@ class Pipeline:
         outputs: dict[str, Column] = {}
         for number, step in enumerate(self._steps):
             started = time.perf_counter_ns()
-            feeds, sources = step.feeds(columns)
+            feeds, sources = step.feeds(columns, may_hold_booleans=request.has_booleans)
             if number == 0:
                 logged = _logged(request, feeds, sources)
             outputs = step.run(feeds, request.rows)
