@@ -13,6 +13,7 @@ from jupyter_wallaroo.server.handlers.base import API_PATH, WallarooHandler
 from jupyter_wallaroo.server.handlers.infer import InferHandler
 from jupyter_wallaroo.server.handlers.json_body import ConfigHandler, GetHandler, OpenApiHandler, PostHandler
 from jupyter_wallaroo.server.handlers.logs import LogsHandler
+from jupyter_wallaroo.server.handlers.unknown import UnknownHandler
 from jupyter_wallaroo.server.handlers.upload import MultipartUploadHandler, RawUploadHandler
 from jupyter_wallaroo.types import config, deployment, inference_log, model, pipeline, user, workspace
 from jupyter_wallaroo.types.caller import Caller
@@ -182,6 +183,10 @@ ROUTES: tuple[Route, ...] = (
 )  # fmt: skip
 
 
+UNKNOWN = Route("unknown", config.Nothing, config.Nothing, _by_hand, _READ, "api", handler=UnknownHandler, pattern=".*")
+"""What every other address below the API leads to."""
+
+
 def handlers(base_url: str = "/") -> list[tuple[str, type[WallarooHandler]]]:
     """Return the URL patterns and a handler class of its own for each route."""
     return [
@@ -189,5 +194,5 @@ def handlers(base_url: str = "/") -> list[tuple[str, type[WallarooHandler]]]:
             url_path_join(base_url, API_PATH, route.pattern or route.path.replace(".", r"\.")) + "/?",
             type(route.class_name, (route.handler,), {"route": route, "__doc__": route.handler.__doc__}),
         )
-        for route in ROUTES
+        for route in (*ROUTES, UNKNOWN)
     ]

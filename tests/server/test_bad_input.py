@@ -215,8 +215,13 @@ def test_a_time_limit_that_passes_is_504(tmp_path: Any) -> None:
         assert "'slow'" in response.json()["message"]
 
 
-def test_unknown_paths_below_ours_are_jupyters_404(client: httpx.Client) -> None:
-    assert client.post("no/such/route", json={}).status_code in (403, 404)
+def test_an_unknown_route_is_404_with_the_nearest(client: httpx.Client) -> None:
+    """In the API's own shape; a stranger is not told."""
+    for method in ("GET", "POST", "DELETE"):
+        response = client.request(method, "pipelines/creat", json={})
+        assert response.status_code == 404
+        assert "'pipelines/create'" in response.json()["hint"]
+    assert httpx.post(f"{client.base_url}no/such/route", json={}).status_code == 401
 
 
 def test_messages_show_no_paths_of_the_server(server: PrivateServer, client: httpx.Client) -> None:

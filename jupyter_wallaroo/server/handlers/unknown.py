@@ -1,0 +1,20 @@
+"""Addresses below the API that are none of its routes."""
+
+from __future__ import annotations
+
+from jupyter_server.utils import url_path_join
+
+from jupyter_wallaroo import errors
+from jupyter_wallaroo.server.handlers.base import API_PATH, WallarooHandler
+
+
+class UnknownHandler(WallarooHandler):
+    """Answers 404 in the API's own shape, with the nearest routes there are, to whoever may call."""
+
+    async def check(self) -> None:
+        """Refuse whatever it is."""
+        from jupyter_wallaroo.server.routes import ROUTES
+
+        await super().check()
+        path = self.request.path.removeprefix(url_path_join(self.base_url, API_PATH)).strip("/")
+        raise errors.not_found("Route", path, [route.path for route in ROUTES])
