@@ -222,8 +222,10 @@ class EngineProcess:
         if self._ended.done():
             return
         self._reason = self._reason or why
-        with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
+        if self._process.returncode is None:
+            # Not Popen.kill: it polls first, and may so take the exit status from under asyncio, which then says 255.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._process.pid, signal.SIGKILL)
 
     async def until_idle(self) -> None:
         """Wait until the process owes no answer, or is gone."""
