@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from jupyter_wallaroo.codec.batch import Answer, Cells, Column, Decoded, arrow_array, primitive_array
+from jupyter_wallaroo.codec.batch import MAX_NESTING, Answer, Cells, Column, Decoded, arrow_array, primitive_array
 from jupyter_wallaroo.codec.records import metadata
 from jupyter_wallaroo.codec.selection import Selection
 from jupyter_wallaroo.errors import InvalidInput
@@ -16,9 +16,6 @@ from jupyter_wallaroo.strict_json import Buffer
 
 MAX_CELLS = 500_000_000
 """Rows times columns of one body."""
-
-MAX_NESTING = 32
-"""Lists and structs within each other in a column that no model uses."""
 
 _FIRST_US, _LAST_US = -62_135_596_800_000_000, 253_402_300_799_999_999
 _FIRST_DAY, _LAST_DAY = -719_162, 2_932_896

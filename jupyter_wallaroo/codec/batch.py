@@ -14,6 +14,9 @@ Tensor = np.ndarray[Any, np.dtype[Any]]
 Column: TypeAlias = Tensor | pa.Array
 """A column: a tensor, or an Arrow array for text, booleans and everything nested or ragged."""
 
+MAX_NESTING = 32
+"""Lists and structs within each other in one cell."""
+
 Batch = dict[str, Column]
 """Columns of equal length by name."""
 

@@ -12,12 +12,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from jupyter_wallaroo.codec.batch import Cells, Tensor, numbers_of
+from jupyter_wallaroo.codec.batch import MAX_NESTING, Cells, Tensor, numbers_of
 from jupyter_wallaroo.errors import InvalidInput
 from jupyter_wallaroo.types.model import TensorSpec
-
-MAX_NESTING = 32
-"""Lists within each other in one cell."""
 
 
 def to_tensor(

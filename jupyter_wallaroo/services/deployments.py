@@ -26,7 +26,7 @@ from jupyter_wallaroo.types.deployment import (
     UndeployPipeline,
 )
 from jupyter_wallaroo.types.model import ConfiguredModelVersion, ModelConfig
-from jupyter_wallaroo.types.names import check_deploy_id
+from jupyter_wallaroo.types.names import MAX_DIGITS, check_deploy_id
 from jupyter_wallaroo.types.pipeline import (
     Definition,
     GetPipeline,
@@ -36,8 +36,6 @@ from jupyter_wallaroo.types.pipeline import (
     PipelineVersion,
 )
 from jupyter_wallaroo.types.plan import PlannedModel
-
-MAX_DIGITS = 18
 
 
 class DeploymentService:

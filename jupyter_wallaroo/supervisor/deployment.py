@@ -170,10 +170,6 @@ class Deployment:
             if not waiter.done():
                 waiter.set_result(None)
 
-    async def until_settled(self) -> None:
-        """Wait until every replica runs or has given up."""
-        await self._settled(self.replicas)
-
     async def _settled(self, replicas: list[Replica]) -> None:
         while any(replica.status is Status.STARTING for replica in replicas):
             waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()

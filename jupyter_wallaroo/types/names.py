@@ -10,6 +10,8 @@ from jupyter_wallaroo.errors import InvalidRequest
 
 MAX_NAME_LENGTH = 100
 MAX_DEPLOY_ID_LENGTH = 63
+MAX_DIGITS = 18
+"""Digits of a number in a header, an address or a name that is read at all; more than any of ours has."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]*")
 _DEPLOY_ID = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")

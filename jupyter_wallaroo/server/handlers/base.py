@@ -16,6 +16,7 @@ from tornado.web import HTTPError
 from jupyter_wallaroo.errors import Forbidden, TooLarge, Unauthenticated, Unavailable, WallarooError
 from jupyter_wallaroo.server import errors
 from jupyter_wallaroo.types.caller import Caller
+from jupyter_wallaroo.types.names import MAX_DIGITS
 from jupyter_wallaroo.types.user import User
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 API_PATH = "wallaroo/v1/api"
 REFUSED_LIMIT_S = 5.0
 SMALL_BODY_BYTES = 64 * 1024
-MAX_DIGITS = 18
 _NO_LIMIT = 1 << 60
 
 _encode = msgspec.json.Encoder().encode
