@@ -1,6 +1,6 @@
 """Wallaroo's model-serving workflow inside one Jupyter server.
 
-Jupyter asks this module for its hooks; it imports nothing heavy.
+Jupyter and IPython ask this module for their hooks; it imports nothing heavy.
 """
 
 from __future__ import annotations
@@ -22,3 +22,17 @@ def _jupyter_server_extension_points() -> list[dict[str, Any]]:
 def _jupyter_labextension_paths() -> list[dict[str, str]]:
     """Tell JupyterLab's development tools where the built front end lies."""
     return [{"src": "labextension", "dest": "jupyter-wallaroo"}]
+
+
+def load_ipython_extension(ipython: Any) -> None:  # noqa: ARG001  IPython's signature
+    """Let ``import wallaroo`` find the client (``%load_ext jupyter_wallaroo``)."""
+    from jupyter_wallaroo import alias
+
+    alias.install()
+
+
+def unload_ipython_extension(ipython: Any) -> None:  # noqa: ARG001
+    """Take the name ``wallaroo`` back (``%unload_ext jupyter_wallaroo``)."""
+    from jupyter_wallaroo import alias
+
+    alias.uninstall()

@@ -23,6 +23,7 @@ under which an error travels between our processes (see `to_wire` and `from_wire
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
@@ -52,6 +53,10 @@ class WallarooError(Exception):
         self.message = message
         self.hint = hint
         self.details: Details = details or {}
+
+    def __str__(self) -> str:
+        """Return the sentence and the next step: what a traceback shows has both."""
+        return f"{self.message} {self.hint}".strip()
 
     def to_wire(self) -> Details:
         """Return the error as a plain mapping that `from_wire` turns back into the same class."""
@@ -162,6 +167,17 @@ def from_wire(wire: Details) -> WallarooError:
     return error
 
 
+def without_paths(text: str) -> str:
+    """Return a text of somebody else's with only the last part of each path of this machine (SECURITY B6).
+
+    Examples
+    --------
+    >>> without_paths("No such file: '/home/ada/weights.bin'")
+    "No such file: 'weights.bin'"
+    """
+    return re.sub(r"(/[^\s/'\"]+)+/([^\s/'\"]+)", r"\2", text)
+
+
 def not_found(kind: str, name: object, known: Iterable[str] = ()) -> NotFound:
     """Return a `NotFound` that names the thing and the nearest names that do exist.
 
@@ -170,14 +186,24 @@ def not_found(kind: str, name: object, known: Iterable[str] = ()) -> NotFound:
     >>> print(not_found("Pipeline", "hause", ["house", "fraud"]).hint)
     Did you mean 'house'?
     """
-    names = list(known)
     name = name if isinstance(name, int) else str(name)[:MAX_SHOWN]
-    close = difflib.get_close_matches(str(name), names, n=3, cutoff=0.5)
+    details = {"kind": kind, "name": str(name)}
+    return NotFound(f"{kind} {name!r} does not exist.", hint=nearest(str(name), known), details=details)
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return a sentence with the names nearest to one that is wrong, or with those there are.
+
+    Examples
+    --------
+    >>> nearest("shado", ["split", "shadow"])
+    "Did you mean 'shadow'?"
+    """
+    names = list(known)
+    close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
     if close:
-        hint = "Did you mean " + " or ".join(repr(item) for item in close) + "?"
-    elif names:
-        shown = ", ".join(repr(item) for item in names[:10])
-        hint = f"There are: {shown}{' …' if len(names) > 10 else ''}."
-    else:
-        hint = ""
-    return NotFound(f"{kind} {name!r} does not exist.", hint=hint, details={"kind": kind, "name": str(name)})
+        return "Did you mean " + " or ".join(repr(item) for item in close) + "?"
+    if not names:
+        return ""
+    shown = ", ".join(repr(item) for item in names[:10])
+    return f"There are: {shown}{' …' if len(names) > 10 else ''}."

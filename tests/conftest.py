@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import http.server
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +16,7 @@ from jupyter_wallaroo.demo.server import PrivateServer
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 
-pytest_plugins = ["pytest_jupyter.jupyter_server"]
+pytest_plugins = ["pytest_jupyter.jupyter_server", "tests.counterparts.fixtures"]
 
 
 @pytest.fixture(scope="session")
@@ -39,3 +42,22 @@ def shared_data() -> Path:
             pytest.fail(message)
         pytest.skip(message)
     return SHARED
+
+
+class _QuietFiles(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def loopback_files(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """A folder that is served on the loopback: its address, and where to put files."""
+    folder = tmp_path / "loopback"
+    folder.mkdir()
+    handler = functools.partial(_QuietFiles, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as files:
+        serving = threading.Thread(target=files.serve_forever)
+        serving.start()
+        yield f"http://127.0.0.1:{files.server_address[1]}", folder
+        files.shutdown()
+        serving.join()

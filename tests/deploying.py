@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import time
 from dataclasses import dataclass
@@ -57,6 +58,57 @@ def upload(client: httpx.Client, model: bytes, name: str, **metadata: Any) -> di
     number = response.json()["insert_models"]["returning"][0]["models"][0]["id"]
     version: dict[str, Any] = post(client, "models/get_version_by_id", model_version_id=number)["model_version"]
     return version["model_version"]
+
+
+def begin_conversion(
+    client: httpx.Client, model: bytes, name: str, framework: str, file_name: str, **metadata: Any
+) -> httpx.Response:
+    """Send an upload that is converted in the background, and return whatever is answered."""
+    conversion = {"framework": framework, "requirements": metadata.pop("requirements", [])}
+    if "settings" in metadata:
+        conversion["framework_config"] = {"framework": framework, "config": metadata.pop("settings")}
+    said = {"name": name, "workspace_id": default_workspace(client), "conversion": conversion, **metadata}
+    files = {
+        "metadata": (None, json.dumps(said), "application/json"),
+        "file": (file_name, model, "application/octet-stream"),
+    }
+    return client.post("models/upload_and_convert", files=files)
+
+
+def finish_conversion(client: httpx.Client, response: httpx.Response, limit_s: float = 120.0) -> dict[str, Any]:
+    """Wait until an upload is converted or could not be, and return the version."""
+    assert response.status_code == 202, response.text
+    number = response.json()["insert_models"]["returning"][0]["models"][0]["id"]
+    until = time.monotonic() + limit_s
+    while True:
+        found: dict[str, Any] = post(client, "models/get_version_by_id", model_version_id=number)["model_version"]
+        version: dict[str, Any] = found["model_version"]
+        if version["status"] in ("ready", "error"):
+            return version
+        assert time.monotonic() < until, f"{version['name']} is still {version['status']}"
+        time.sleep(0.05)
+
+
+def convert(
+    client: httpx.Client, model: bytes, name: str, framework: str, file_name: str, **metadata: Any
+) -> dict[str, Any]:
+    """Upload a model of any framework and return its version, which must become ready."""
+    version = finish_conversion(client, begin_conversion(client, model, name, framework, file_name, **metadata))
+    assert version["status"] == "ready", version["error_summary"]
+    return version
+
+
+def schema_text(schema: Any) -> str:
+    """Return an Arrow schema as it travels."""
+    return base64.b64encode(schema.serialize().to_pybytes()).decode()
+
+
+def infer(client: httpx.Client, url: str, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the outputs of an inference on records, one object per row."""
+    headers = {"Content-Type": "application/json; format=pandas-records"}
+    response = client.post(url, json=rows, headers=headers, params={"dataset[]": "out"}, timeout=120)
+    assert response.status_code == 200, response.text
+    return [row["out"] for row in response.json()]
 
 
 def reference(version: dict[str, Any]) -> dict[str, str]:

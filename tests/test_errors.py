@@ -32,7 +32,7 @@ def test_every_class_survives_the_wire(kind: type[WallarooError]) -> None:
     got = from_wire(wire)
     assert kind is type(got)
     assert (got.message, got.hint, got.details) == ("The thing is wrong.", "Mend it.", {"row": 3})
-    assert str(got) == "The thing is wrong."
+    assert str(got) == "The thing is wrong. Mend it."
 
 
 def test_codes_are_distinct() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pyarrow as pa
@@ -159,18 +159,34 @@ def write_file(table: pa.Table) -> bytes:
     return body
 
 
+def write_stream(table: pa.Table) -> memoryview:
+    """Return ``table`` as an Arrow IPC stream, the form in which our own processes pass columns on."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return memoryview(sink.getvalue())
+
+
+def read_stream(body: Buffer) -> dict[str, pa.Array]:
+    """Return the columns of what `write_stream` wrote in a process of ours; it is not validated."""
+    table = pa.ipc.open_stream(pa.py_buffer(body)).read_all()
+    return {name: _whole(column) for name, column in zip(table.column_names, table.columns, strict=True)}
+
+
 def _groups(answer: Answer, selection: Selection) -> list[tuple[str, pa.Array | dict[str, pa.Array]]]:
     found: list[tuple[str, pa.Array | dict[str, pa.Array]]] = []
     if selection.wants("time"):
         found.append(("time", primitive_array(np.full(answer.rows, answer.time_ms, np.int64))))
-    columns: tuple[tuple[str, dict[str, Cells | Column]], ...]
-    columns = (("in", dict(sorted(answer.request.items()))), ("out", dict(answer.outputs)))
+    columns: list[tuple[str, Mapping[str, Cells | Column]]]
+    columns = [("in", dict(sorted(answer.request.items()))), ("out", answer.outputs), *answer.others.items()]
     for group, members in columns:
         wanted = {name: arrow_array(column) for name, column in members.items() if selection.wants(group, name)}
         if wanted:
             found.append((group, wanted))
-    if selection.wants("anomaly", "count"):
-        found.append(("anomaly", {"count": primitive_array(np.zeros(answer.rows, np.uint32))}))
+    marked = {"count": answer.anomaly_counts(), **answer.anomalies}
+    anomalies = {name: primitive_array(values) for name, values in marked.items() if selection.wants("anomaly", name)}
+    if anomalies:
+        found.append(("anomaly", anomalies))
     shared = {name: value for name, value in metadata(answer).items() if selection.wants("metadata", name)}
     if shared:
         found.append(("metadata", {name: constant(value, name, answer.rows) for name, value in shared.items()}))

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 Tensor = np.ndarray[Any, np.dtype[Any]]
 """A numeric column: the first axis is the rows."""
@@ -53,7 +54,24 @@ class Answer:
     model_name: str
     model_version: str
     pipeline_name: str
+    others: dict[str, Batch] = field(default_factory=dict)
+    """The outputs of further models by their group, such as ``out_challenger``."""
+    anomalies: dict[str, Tensor] = field(default_factory=dict)
+    """By validation, which rows it marks."""
     dropped: list[str] = field(default_factory=list)
+
+    def anomaly_counts(self) -> Tensor:
+        """Return how many validations mark each row, as uint32."""
+        counts = np.zeros(self.rows, np.uint32)
+        for marked in self.anomalies.values():
+            counts += marked
+        return counts
+
+    def failures(self) -> list[list[str]]:
+        """Return the names of the validations that mark each row."""
+        if not self.anomalies:
+            return [[]] * self.rows
+        return [[name for name, marked in self.anomalies.items() if marked[row]] for row in range(self.rows)]
 
 
 def python_values(column: Cells | Column) -> list[Any]:
@@ -104,3 +122,22 @@ def numbers_of(array: pa.Array) -> Tensor:
         return np.empty(0, array.type.to_pandas_dtype())
     dtype = np.dtype(array.type.to_pandas_dtype())
     return np.frombuffer(array.buffers()[1], dtype, len(array), array.offset * dtype.itemsize)
+
+
+def column_of(array: pa.Array) -> Column:
+    """Return an Arrow array of numbers or booleans as a tensor when its lists are all of one length, else as it is."""
+    shape = [len(array)]
+    values = array
+    while (
+        pa.types.is_list(values.type) or pa.types.is_large_list(values.type) or pa.types.is_fixed_size_list(values.type)
+    ):
+        lengths = pc.min_max(pc.list_value_length(values)).as_py()
+        if values.null_count or lengths["min"] != lengths["max"] or lengths["min"] is None:
+            return array
+        shape.append(lengths["min"])
+        values = values.flatten()
+    kind = values.type
+    is_number = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)
+    if values.null_count or not is_number:
+        return array
+    return numbers_of(values).reshape(shape)

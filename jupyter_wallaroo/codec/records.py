@@ -77,6 +77,9 @@ def encode(answer: Answer, selection: Selection) -> bytes:
     for group, fields in groups(answer, selection):
         if isinstance(fields, dict):
             _fill(rows, group, fields, selection.separator)
+        elif isinstance(fields, list):
+            for row, value in zip(rows, fields, strict=True):
+                row[group] = value
         else:
             for row in rows:
                 row[group] = fields
@@ -84,24 +87,27 @@ def encode(answer: Answer, selection: Selection) -> bytes:
 
 
 def groups(answer: Answer, selection: Selection) -> list[tuple[str, Any]]:
-    """Return the wanted groups in the order of S2-33: a value that all rows share, or columns by field name."""
+    """Return the wanted groups in the order of S2-33: a value that all rows share, one per row, or columns by name."""
     found: list[tuple[str, Any]] = []
     if selection.wants("time"):
         found.append(("time", answer.time_ms))
-    for group, columns in (("in", answer.request), ("out", answer.outputs)):
+    for group, columns in (("in", answer.request), ("out", answer.outputs), *answer.others.items()):
         if selection.may_want(group):
             names = sorted(columns) if group == "in" else list(columns)
             fields = {name: python_values(columns[name]) for name in names if selection.wants(group, name)}
             if fields:
                 found.append((group, fields))
     if selection.wants("check_failures"):
-        found.append(("check_failures", []))
-    if selection.wants("anomaly", "count"):
-        found.append(("anomaly", {"count": [0] * answer.rows}))
-    if selection.may_want("metadata"):
-        wanted = {name: value for name, value in metadata(answer).items() if selection.wants("metadata", name)}
+        found.append(("check_failures", answer.failures()))
+    if selection.may_want("anomaly"):
+        marked = {"count": answer.anomaly_counts(), **answer.anomalies}
+        wanted = {name: python_values(column) for name, column in marked.items() if selection.wants("anomaly", name)}
         if wanted:
-            found.append(("metadata", {name: [Raw(_encode(value))] * answer.rows for name, value in wanted.items()}))
+            found.append(("anomaly", wanted))
+    if selection.may_want("metadata"):
+        shared = {name: value for name, value in metadata(answer).items() if selection.wants("metadata", name)}
+        if shared:
+            found.append(("metadata", {name: [Raw(_encode(value))] * answer.rows for name, value in shared.items()}))
     return found
 
 

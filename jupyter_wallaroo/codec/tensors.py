@@ -66,7 +66,7 @@ def encode(answer: Answer) -> bytes:
                 "elapsed": answer.elapsed_ns,
                 "time": answer.time_ms,
                 "original_data": None,
-                "check_failures": [],
+                "check_failures": [name for name, marked in answer.anomalies.items() if marked.any()],
                 "shadow_data": {},
             }
         ]
@@ -76,6 +76,10 @@ def encode(answer: Answer) -> bytes:
 def _output(column: Column) -> dict[str, Any]:
     if not isinstance(column, np.ndarray):
         values = column.to_pylist()
-        return {"String": {"v": 1, "dim": [len(values)], "data": values}}
+        return {"String" if _is_text(values) else "List": {"v": 1, "dim": [len(values)], "data": values}}
     kind = _TYPE_NAMES[column.dtype.name]
     return {kind: {"v": 1, "dim": list(column.shape), "data": column.reshape(-1).tolist()}}
+
+
+def _is_text(values: list[Any]) -> bool:
+    return all(value is None or isinstance(value, str) for value in values)

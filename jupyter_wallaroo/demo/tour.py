@@ -19,11 +19,10 @@ import httpx
 import pandas as pd
 import pyarrow as pa
 
+from jupyter_wallaroo.demo import DATA_PATH, MODEL_PATH
 from jupyter_wallaroo.demo.server import PrivateServer
 from jupyter_wallaroo.errors import WallarooError
 
-MODEL = Path(__file__).with_name("breast_cancer.onnx")
-DATA = Path(__file__).with_name("breast_cancer.arrow")
 ARROW = "application/vnd.apache.arrow.file"
 RECORDS = "application/json; format=pandas-records"
 FLAT = {"dataset[]": "*", "dataset.exclude[]": "metadata", "dataset.separator": "."}
@@ -61,7 +60,7 @@ class _Tour:
 
     def run(self) -> None:
         workspace = self._post("workspaces/get", {})["id"]
-        with _step(f"upload {MODEL.name} ({MODEL.stat().st_size:,} bytes)"):
+        with _step(f"upload {MODEL_PATH.name} ({MODEL_PATH.stat().st_size:,} bytes)"):
             version = self._upload(workspace)
         with _step("build a pipeline and deploy it on two engine processes"):
             pipeline, deployment = self._deploy(workspace, version)
@@ -80,7 +79,7 @@ class _Tour:
 
     def _upload(self, workspace: int) -> dict[str, Any]:
         metadata = {"name": "tumour", "workspace_id": workspace, "conversion": {"framework": "onnx"}}
-        file = {"file": (MODEL.name, MODEL.read_bytes())}
+        file = {"file": (MODEL_PATH.name, MODEL_PATH.read_bytes())}
         form = {"metadata": json.dumps(metadata)}
         uploaded = _checked(self._client.post("models/upload", data=form, files=file)).json()
         number = uploaded["insert_models"]["returning"][0]["models"][0]["id"]
@@ -118,11 +117,11 @@ class _Tour:
         raise WallarooError(f"The deployment was not ready after {READY_LIMIT_S:.0f} s.")
 
     def _infer(self, url: str) -> None:
-        with pa.memory_map(str(DATA)) as source:
+        with pa.memory_map(str(DATA_PATH)) as source:
             table = pa.ipc.open_file(source).read_all()
         frame = table.to_pandas()
         one, many = (rows.to_json(orient="records").encode() for rows in (frame.iloc[[SHOWN_ROW]], frame))
-        arrow_one, arrow_many = _ipc(table.slice(SHOWN_ROW, 1)), DATA.read_bytes()
+        arrow_one, arrow_many = _ipc(table.slice(SHOWN_ROW, 1)), DATA_PATH.read_bytes()
         cases = (
             ("JSON", 1, RECORDS, one),
             ("JSON", len(frame), RECORDS, many),

@@ -1,44 +1,59 @@
-"""Start one engine process.
-
-``python -m jupyter_wallaroo.engine ROLE SOCKET PARENT MEMORY_BYTES CPU_S [ARENA ARENA_BYTES]``, where ``SOCKET`` and
-``ARENA`` are the numbers of inherited descriptors. Only the server starts this.
-"""
+"""Start one engine process: ``python -m jupyter_wallaroo.engine START``, a `Start` as JSON; only the server does."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
 import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from jupyter_wallaroo.types.plan import Start
+
+if TYPE_CHECKING:
+    from jupyter_wallaroo.engine.process import Handler
 
 
-def main(arguments: list[str]) -> None:
+def main(text: str) -> None:
     """Run one engine process to its end."""
     from jupyter_wallaroo.engine import process
 
-    role, inherited, parent, memory_bytes, cpu_s, *arena = arguments
-    process.die_with_parent(int(parent))
-    process.limit(memory_bytes=int(memory_bytes), cpu_s=int(cpu_s))
-    connection = socket.socket(fileno=int(inherited))
-
-    if role == "replica":
-        from jupyter_wallaroo.engine import replica
-        from jupyter_wallaroo.engine.arena import attach
-
-        handlers = replica.Replica(attach(int(arena[0]), int(arena[1]))).handlers()
-    elif role == "inspector":
-        from jupyter_wallaroo.engine import inspector
-
-        handlers = inspector.handlers()
-    else:
-        from jupyter_wallaroo.engine import archivist
-
-        handlers = archivist.Archivist().handlers()
+    start = msgspec.json.decode(text, type=Start)
+    process.die_with_parent(start.parent)
+    process.limit(memory_bytes=start.memory_bytes, cpu_s=start.cpu_s)
+    peers = [socket.socket(fileno=number) for number in start.peers]
+    sockets = [socket.socket(fileno=start.socket), *(peers if start.role == "sidekick" else ())]
 
     async def serve() -> None:
-        await process.Worker(handlers).serve(connection)
+        await process.Worker(_handlers(start, peers)).serve(*sockets)
 
     asyncio.run(serve())
 
 
+def _handlers(start: Start, peers: list[socket.socket]) -> Mapping[int, Handler]:
+    if start.role == "replica":
+        from jupyter_wallaroo.engine import replica
+        from jupyter_wallaroo.engine.arena import attach
+
+        return replica.Replica(attach(*start.arena) if start.arena else b"", peers).handlers()
+    if start.role == "sidekick":
+        from jupyter_wallaroo.engine import sidekick
+
+        return sidekick.Sidekick().handlers()
+    if start.role == "inspector":
+        from jupyter_wallaroo.engine import inspector
+
+        return inspector.handlers()
+    if start.role == "analyst":
+        from jupyter_wallaroo.engine import analyst
+
+        return analyst.Analyst().handlers()
+    from jupyter_wallaroo.engine import archivist
+
+    return archivist.Archivist().handlers()
+
+
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main(sys.argv[1])

@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
-from msgspec import Struct
 
 from jupyter_wallaroo.engine.frames import Buffer, Kind
 from jupyter_wallaroo.engine.process import Handler, ping
-from jupyter_wallaroo.segments.archive import archive, retain
+from jupyter_wallaroo.segments.archive import archive, retain, size_bytes
 from jupyter_wallaroo.segments.query import Log
 from jupyter_wallaroo.types.inference_log import LogQuery
-from jupyter_wallaroo.types.plan import Archive
+from jupyter_wallaroo.types.plan import Archive, Archived
 
 _decode_query = msgspec.msgpack.Decoder(LogQuery).decode
 _decode_archive = msgspec.msgpack.Decoder(Archive).decode
+_decode_text = msgspec.msgpack.Decoder(str).decode
 _encode = msgspec.msgpack.Encoder().encode
-
-
-class Archived(Struct, frozen=True):
-    """How many journals became segments, and how many old segments went."""
-
-    journals: int
-    retired: int
 
 
 class Archivist:
@@ -35,27 +30,45 @@ class Archivist:
 
     def handlers(self) -> dict[int, Handler]:
         """Return what the archivist answers."""
-        return {Kind.PING: ping, Kind.QUERY: self.query, Kind.ARCHIVE: self.archive}
+        return {Kind.PING: ping, Kind.QUERY: self.query, Kind.COUNT: self.count, Kind.ARCHIVE: self.archive}
 
     def query(self, head: bytes, body: Buffer) -> tuple[bytes, Buffer]:
         """Return a `LogPage` and the page's bytes for a `LogQuery`."""
         query = _decode_query(head)
-        log = self._logs.get(query.directory)
-        if log is None:
-            log = self._logs[query.directory] = Log(Path(query.directory))
-        page_body, page = log.page(query)
+        page_body, page = self._log(query.directory).page(query)
         return _encode(page), page_body
 
+    def count(self, head: bytes, body: Buffer) -> tuple[bytes, Buffer]:
+        """Return the number of records in the log of a directory, in the body."""
+        return b"", self._log(_decode_text(head)).rows().to_bytes(8, "little")
+
+    def _log(self, directory: str) -> Log:
+        log = self._logs.get(directory)
+        if log is None:
+            log = self._logs[directory] = Log(Path(directory))
+        return log
+
     def archive(self, head: bytes, body: Buffer) -> tuple[bytes, Buffer]:
-        """Archive what is finished in every pipeline's log, and let old records go."""
+        """Archive one finished journal; when there is none, let old records go in every pipeline's log."""
         request = _decode_archive(head)
-        journals = retired = 0
-        for directory in sorted(Path(request.directory).glob("*")):
-            if not directory.is_dir():
-                continue
-            try:
-                journals += archive(directory)
+        directories = [path for path in sorted(Path(request.directory).glob("*")) if path.is_dir()]
+        for directory in directories:
+            with _reported():
+                if archive(directory, most=1):
+                    return _encode(Archived(retired=0, log_bytes={}, is_unfinished=True)), b""
+        retired = 0
+        log_bytes: dict[str, int] = {}
+        for directory in directories:
+            with _reported():
                 retired += retain(directory, request.max_bytes, request.max_age_s)
-            except OSError:
-                traceback.print_exc()
-        return _encode(Archived(journals, retired)), b""
+                log_bytes[directory.name] = size_bytes(directory)
+        return _encode(Archived(retired=retired, log_bytes=log_bytes, is_unfinished=False)), b""
+
+
+@contextlib.contextmanager
+def _reported() -> Iterator[None]:
+    """Report what the disk refuses for one log, and let the others be looked after all the same."""
+    try:
+        yield
+    except OSError:
+        traceback.print_exc()

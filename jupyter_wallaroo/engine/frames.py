@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import struct
-from enum import IntEnum
+from enum import IntEnum, unique
 from typing import Protocol, cast
 
 Buffer = bytes | bytearray | memoryview
@@ -22,6 +22,7 @@ MAX_FRAME_BYTES = 1 << 30
 _JOIN_BELOW = 64 * 1024
 
 
+@unique
 class Kind(IntEnum):
     """What a frame is."""
 
@@ -31,6 +32,9 @@ class Kind(IntEnum):
     INSPECT = 4
     QUERY = 5
     ARCHIVE = 6
+    COUNT = 7
+    ANALYZE = 8
+    SAMPLE = 9
     ANSWER = 16
     FAILURE = 17
 

@@ -7,20 +7,23 @@ answers frames until the connection ends. One frame is worked on at a time, in t
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ctypes
 import os
 import resource
 import signal
 import socket
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import msgspec
 
-from jupyter_wallaroo.engine.frames import Buffer, FrameConnection, Kind
+from jupyter_wallaroo.engine.frames import MAX_FRAME_BYTES, Buffer, FrameConnection, Kind
 from jupyter_wallaroo.errors import EngineFailure, TooLarge, WallarooError
 
 _PR_SET_PDEATHSIG = 1
+_OOM_SCORE = "500"
+"""Half of all memory on top of what a process has: the kernel never ends Jupyter in its stead."""
 _encode = msgspec.msgpack.Encoder().encode
 
 Handler = Callable[[bytes, Buffer], tuple[bytes, Buffer]]
@@ -28,7 +31,7 @@ Handler = Callable[[bytes, Buffer], tuple[bytes, Buffer]]
 
 
 def limit(*, memory_bytes: int, cpu_s: int = 0) -> None:
-    """Bound this process: its address space, its CPU seconds; no core files, no open files beyond need.
+    """Bound this process: its address space, its CPU seconds; no core files, and the first to go when memory runs out.
 
     Parameters
     ----------
@@ -40,6 +43,8 @@ def limit(*, memory_bytes: int, cpu_s: int = 0) -> None:
     if cpu_s:
         resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
+        file.write(_OOM_SCORE)
     os.umask(0o077)
 
 
@@ -55,7 +60,7 @@ def die_with_parent(parent: int) -> None:
 
 
 class Worker:
-    """Answers frames with handlers until the connection ends.
+    """Answers frames with handlers until a connection ends.
 
     Parameters
     ----------
@@ -63,38 +68,59 @@ class Worker:
         What to do with each kind of frame.
     """
 
-    def __init__(self, handlers: dict[int, Handler]) -> None:
+    def __init__(self, handlers: Mapping[int, Handler]) -> None:
         self._handlers = handlers
-        self._connection = FrameConnection(self)
         self._ended = asyncio.Event()
 
-    async def serve(self, inherited: socket.socket) -> None:
-        """Answer until the other end closes ``inherited``."""
+    async def serve(self, *inherited: socket.socket) -> None:
+        """Answer on every socket, one frame at a time, until the other end of any closes it."""
         loop = asyncio.get_running_loop()
-        await loop.create_connection(lambda: self._connection, sock=inherited)
+        for connected in inherited:
+            await loop.create_connection(lambda: Link(self._handlers, self._ended).connection, sock=connected)
         await self._ended.wait()
+
+
+class Link:
+    """One connection of a worker."""
+
+    def __init__(self, handlers: Mapping[int, Handler], ended: asyncio.Event) -> None:
+        self.connection = FrameConnection(self)
+        self._handlers = handlers
+        self._ended = ended
 
     def frame_received(self, number: int, kind: int, head: bytes, body: Buffer) -> None:
         """Work on one frame and queue its answer."""
         try:
             answer = self._handlers[kind](head, body)
         except WallarooError as error:
-            self._connection.send(number, Kind.FAILURE, _encode(error.to_wire()))
+            self._refuse(number, error)
         except MemoryError:
             too_large = TooLarge(
                 "The request needs more memory than the engine may use.",
                 hint="Send fewer rows per request, or deploy with more memory.",
             )
-            self._connection.send(number, Kind.FAILURE, _encode(too_large.to_wire()))
+            self._refuse(number, too_large)
         except Exception:  # noqa: BLE001  the edge of the process: a bug of ours must not end every other request
             traceback.print_exc()
-            failure = EngineFailure("The engine failed to answer; the server's log has the details.")
-            self._connection.send(number, Kind.FAILURE, _encode(failure.to_wire()))
+            self._refuse(number, EngineFailure("The engine failed to answer; the server's log has the details."))
         else:
-            self._connection.send(number, Kind.ANSWER, *answer)
+            self._answer(number, *answer)
+
+    def _answer(self, number: int, head: bytes, body: Buffer) -> None:
+        if len(head) + len(body) <= MAX_FRAME_BYTES:
+            self.connection.send(number, Kind.ANSWER, head, body)
+            return
+        too_large = TooLarge(
+            f"The answer has {len(body)} bytes; at most {MAX_FRAME_BYTES} are passed on.",
+            hint="Send fewer rows per request, or have the model give less.",
+        )
+        self._refuse(number, too_large)
+
+    def _refuse(self, number: int, error: WallarooError) -> None:
+        self.connection.send(number, Kind.FAILURE, _encode(error.to_wire()))
 
     def connection_ended(self) -> None:
-        """End with the connection."""
+        """End the worker with any of its connections."""
         self._ended.set()
 
 

@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 import gc
+import socket
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
+import numpy as np
 
 from jupyter_wallaroo.codec import arrow, records, tensors
 from jupyter_wallaroo.codec.batch import Answer, Decoded
 from jupyter_wallaroo.codec.selection import Selection
 from jupyter_wallaroo.engine.frames import Buffer, Kind
+from jupyter_wallaroo.engine.peer import Peer
 from jupyter_wallaroo.engine.pipeline import Pipeline, journal_columns
 from jupyter_wallaroo.engine.process import Handler, ping
 from jupyter_wallaroo.errors import DeadlineExceeded, EngineFailure, StorageFull
 from jupyter_wallaroo.segments.journal import Extra, Journal
 from jupyter_wallaroo.segments.layout import Layout
-from jupyter_wallaroo.types.plan import InferRequest, Loaded, MediaType, Plan
+from jupyter_wallaroo.types.plan import Answered, InferRequest, Loaded, MediaType, Plan
 
 _decode_plan = msgspec.msgpack.Decoder(Plan).decode
 _decode_request = msgspec.msgpack.Decoder(InferRequest).decode
 _encode = msgspec.msgpack.Encoder().encode
-
-_ACCEPTED = {media: media.value.encode() for media in MediaType}
 
 
 class Replica:
@@ -33,10 +35,13 @@ class Replica:
     ----------
     bodies
         The arena that large bodies lie in, see `engine.arena`.
+    sidekicks
+        Connected sockets, one for each model that a sidekick runs, in the order of the plan.
     """
 
-    def __init__(self, bodies: Buffer = b"") -> None:
+    def __init__(self, bodies: Buffer = b"", sidekicks: Sequence[socket.socket] = ()) -> None:
         self._bodies = bodies
+        self._sidekicks = [Peer(connected) for connected in sidekicks]
         self._pipeline: Pipeline | None = None
         self._journal: Journal | None = None
         self._layout = Layout((), (), "", "", "")
@@ -50,7 +55,7 @@ class Replica:
         """Load the models of a `Plan`, run nothing yet, and answer `Loaded`."""
         started = time.perf_counter()
         plan = _decode_plan(head)
-        pipeline = Pipeline(plan)
+        pipeline = Pipeline(plan, self._sidekicks)
         self._journal = Journal(Path(plan.journal_directory), plan.replica, plan.durability)
         self._layout = Layout((), (), pipeline.last_model, plan.pipeline_version, plan.replica)
         self._pipeline = pipeline
@@ -93,7 +98,8 @@ class Replica:
                 f"The inference could not be logged, so it was not answered: {error.strerror}.",
                 hint="Free space on the disk that holds the data directory.",
             ) from error
-        return _ACCEPTED[accepts], encoded
+        anomalies = int(np.count_nonzero(answer.anomaly_counts())) if answer.anomalies else 0
+        return _encode(Answered(accepts, decoded.rows, anomalies)), encoded
 
     def _decode(self, request: InferRequest, body: Buffer) -> tuple[Decoded, MediaType]:
         if request.content is MediaType.RECORDS:

@@ -7,6 +7,7 @@ is the journal removed: after a kill in between, the journal is found beside its
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import time
@@ -35,8 +36,10 @@ _UNREADABLE = (pa.ArrowException, msgspec.MsgspecError, ValueError, TypeError, L
 """What a journal raises that is whole by its checksums and cannot be understood all the same."""
 
 
-def archive(directory: Path) -> int:
-    """Turn every finished journal below ``directory`` (one pipeline's log) into segments; return how many.
+def archive(directory: Path, *, most: int | None = None) -> int:
+    """Turn finished journals below ``directory`` (one pipeline's log) into segments; return how many.
+
+    At most ``most``, the oldest first; None: all.
 
     A journal that its writer did not live to give its name to holds nothing, and goes. One that cannot be understood is
     put aside under another suffix, so that it does not stand in the way of others.
@@ -47,6 +50,8 @@ def archive(directory: Path) -> int:
             if is_finished and time.time() - path.stat().st_mtime > UNNAMED_AGE_S:
                 path.unlink(missing_ok=True)
     for path in sorted((directory / JOURNALS).glob(f"[!.]*{SUFFIX}")):
+        if done == most:
+            break
         with finished(path) as is_finished:
             if is_finished:
                 done += 1
@@ -96,34 +101,40 @@ def _sync(directory: Path) -> None:
 
 
 def tables(reader: JournalReader, entries: Iterable[Entry]) -> Iterator[pa.Table]:
-    """Yield one nested table (``time, in, out, anomaly, metadata``) for each run of entries with the same layout."""
-    for number, run in groupby(entries, key=lambda entry: entry.layout):
-        chunk: list[Entry] = []
+    """Yield one table for each run of entries with the same layout, or more where a file would be too long."""
+    for number, run in runs(entries, MAX_ROWS_PER_FILE):
+        yield table_of(reader.layouts[number], run)
+
+
+def runs(entries: Iterable[Entry], max_rows: int) -> Iterator[tuple[int, list[Entry]]]:
+    """Yield entries that follow each other with the same layout, and its number; cut where ``max_rows`` are reached."""
+    for number, same in groupby(entries, key=lambda entry: entry.layout):
+        run: list[Entry] = []
         rows = 0
-        for entry in run:
-            chunk.append(entry)
+        for entry in same:
+            run.append(entry)
             rows += entry.rows
-            if rows >= MAX_ROWS_PER_FILE:
-                yield _table(reader.layouts[number], chunk)
-                chunk, rows = [], 0
-        if chunk:
-            yield _table(reader.layouts[number], chunk)
+            if rows >= max_rows:
+                yield number, run
+                run, rows = [], 0
+        if run:
+            yield number, run
 
 
-def _table(layout: Layout, entries: list[Entry]) -> pa.Table:
-    cut = [layout.arrays(entry.rows, entry.payload) for entry in entries]
-    columns: dict[str, pa.Array] = {}
-    for tensor in layout.tensors:
-        columns[tensor.path] = arrow_array(np.concatenate([arrays[tensor.path] for arrays, _ in cut]))
+def table_of(layout: Layout, entries: list[Entry]) -> pa.Table:
+    """Return the records of entries of one layout, nested: ``time, in, out, anomaly, metadata``."""
+    counts = [entry.rows for entry in entries]
+    tensors, rests = layout.columns(counts, [entry.payload for entry in entries])
+    columns: dict[str, pa.Array] = {path: arrow_array(tensor) for path, tensor in tensors.items()}
     if layout.others:
-        parts = [pa.ipc.open_stream(pa.py_buffer(rest)).read_all() for _, rest in cut]
+        parts = [pa.ipc.open_stream(pa.py_buffer(rest)).read_all() for rest in rests]
         whole = pa.concat_tables(parts).combine_chunks()
         columns.update({name: whole.column(name).chunk(0) for name in whole.column_names})
-    counts = np.array([entry.rows for entry in entries])
-    total = int(counts.sum())
+    total = sum(counts)
     each = np.repeat(np.arange(len(entries)), counts)
-    elapsed = pa.array([entry.extra.elapsed_ns for entry in entries], pa.list_(pa.uint64()))
-    dropped = pa.array([entry.extra.dropped for entry in entries], pa.list_(pa.string()))
+    said = [entry.extra() for entry in entries]
+    elapsed = pa.array([extra.elapsed_ns for extra in said], pa.list_(pa.uint64()))
+    dropped = pa.array([extra.dropped for extra in said], pa.list_(pa.string()))
     metadata = {
         "last_model": constant(layout.last_model, "last_model", total),
         "pipeline_version": constant(layout.pipeline_version, "pipeline_version", total),
@@ -137,10 +148,25 @@ def _table(layout: Layout, entries: list[Entry]) -> pa.Table:
             "time": pa.array(times),
             "in": _group("in", columns),
             "out": _group("out", columns),
-            "anomaly": pa.StructArray.from_arrays([pa.array(np.zeros(total, np.uint32))], ["count"]),
+            **{name: _group(name, columns) for name in _further(columns)},
+            "anomaly": _anomalies(columns, total),
             "metadata": pa.StructArray.from_arrays(list(metadata.values()), list(metadata)),
         }
     )
+
+
+def _further(columns: dict[str, pa.Array]) -> list[str]:
+    """Return the groups of further models' outputs, such as ``out_challenger``."""
+    return sorted({path.partition(".")[0] for path in columns} - {"in", "out", "anomaly"})
+
+
+def _anomalies(columns: dict[str, pa.Array], total: int) -> pa.StructArray:
+    """Return which validations marked a record, and how many did."""
+    marked = {path.removeprefix("anomaly."): array for path, array in columns.items() if path.startswith("anomaly.")}
+    count = np.zeros(total, np.uint32)
+    for array in marked.values():
+        count += array.to_numpy(zero_copy_only=False)
+    return pa.StructArray.from_arrays([pa.array(count), *marked.values()], ["count", *marked])
 
 
 def _group(name: str, columns: dict[str, pa.Array]) -> pa.StructArray:
@@ -176,3 +202,12 @@ def retain(directory: Path, max_bytes: int, max_age_s: float) -> int:
             shutil.rmtree(segment)
             gone += 1
     return gone
+
+
+def size_bytes(directory: Path) -> int:
+    """Return what one pipeline's log takes on disk; a file that goes meanwhile counts for nothing."""
+    total = 0
+    for path in (*(directory / JOURNALS).glob("*"), *(directory / SEGMENTS).glob("*/*")):
+        with contextlib.suppress(FileNotFoundError):
+            total += path.stat().st_size
+    return total

@@ -29,6 +29,8 @@ from jupyter_wallaroo.types.plan import Durability
 
 ROLL_BYTES = 64 * 2**20
 ROLL_AGE_S = 600.0
+ROLL_ENTRIES = 32_768
+"""Bounds how long it takes to read a journal that is not archived yet: 2 µs an entry."""
 SYNC_PERIOD_S = 1.0
 SUFFIX = ".journal"
 
@@ -37,13 +39,15 @@ _FILE_HEADER = struct.Struct("<8sQ")
 _ENTRY_HEADER = struct.Struct("<QIB3x")
 _RECORDS_HEADER = struct.Struct("<IIqI")
 _LAYOUT, _RECORDS = 1, 2
+_MAX_PARTS = os.sysconf("SC_IOV_MAX")
+"""Pieces of memory that the system writes at once; a record of a thousand columns has more."""
 _JOIN_BELOW = 16_384
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode_layout = msgspec.msgpack.Decoder(Layout).decode
 
 
-class Extra(Struct, frozen=True, array_like=True):
+class Extra(Struct, frozen=True, array_like=True, gc=False):
     """What one inference says of itself besides its columns: nanoseconds per step, columns not logged."""
 
     elapsed_ns: list[int]
@@ -104,7 +108,7 @@ class Journal:
         columns, tensors, others = split(batch)
         types = tuple((path, str(array.type)) for path, array in others)
         layout = Layout(columns, types, layout_of.last_model, layout_of.pipeline_version, layout_of.partition)
-        if self._size > ROLL_BYTES or time.monotonic() - self._opened > ROLL_AGE_S:
+        if self._is_full():
             self._roll()
         number = self._layouts.get(layout)
         if number is None:
@@ -117,6 +121,11 @@ class Journal:
         if others:
             parts.append(stream(others))
         self._write(_RECORDS, parts)
+        self._entries += 1
+
+    def _is_full(self) -> bool:
+        age_s = time.monotonic() - self._opened
+        return self._size > ROLL_BYTES or self._entries >= ROLL_ENTRIES or age_s > ROLL_AGE_S
 
     def close(self) -> None:
         """Force the journal to disk and give up its lock; more than once is fine."""
@@ -144,6 +153,7 @@ class Journal:
         self._fd, self._seed = fd, seed
         self._files += 1
         self._size = _FILE_HEADER.size
+        self._entries = 0
         self._opened = time.monotonic()
         self._layouts.clear()
 
@@ -186,7 +196,7 @@ class Journal:
                 self._lock.notify_all()
 
     def _put(self, parts: list[bytes | memoryview], length: int) -> None:
-        written = os.writev(self._fd, parts)
+        written = os.writev(self._fd, parts[:_MAX_PARTS])
         if written < length:
             rest = memoryview(b"".join(parts))[written:]
             while rest:
@@ -207,14 +217,18 @@ class Journal:
                 os.close(own)
 
 
-class Entry(Struct, frozen=True):
+class Entry(Struct, frozen=True, gc=False):
     """One inference as it was read back: ``payload`` holds its columns, to be cut by `Layout.arrays`."""
 
     layout: int
     rows: int
     time_ms: int
-    extra: Extra
+    said: memoryview
     payload: memoryview
+
+    def extra(self) -> Extra:
+        """Return what the inference says of itself; decoded when asked for, which for most entries is never."""
+        return _decode_extra(self.said)
 
 
 class JournalReader:
@@ -269,8 +283,7 @@ def _entry_seed(file_seed: int, length: int, kind: int) -> int:
 def _entry(payload: memoryview) -> Entry:
     layout, rows, time_ms, said = _RECORDS_HEADER.unpack_from(payload)
     begin = _RECORDS_HEADER.size
-    extra = _decode_extra(payload[begin : begin + said])
-    return Entry(layout, rows, time_ms, extra, payload[begin + said :])
+    return Entry(layout, rows, time_ms, payload[begin : begin + said], payload[begin + said :])
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ there are columns that are not plain tensors (text, nested, ragged), by those as
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -35,17 +36,29 @@ class Layout(Struct, frozen=True, array_like=True):
     pipeline_version: str
     partition: str
 
-    def arrays(self, rows: int, payload: memoryview) -> tuple[dict[str, Tensor], memoryview]:
-        """Cut ``payload`` into one array of ``rows`` rows per tensor; return them and what is left over."""
+    def columns(
+        self, rows: Sequence[int], payloads: Sequence[memoryview]
+    ) -> tuple[dict[str, Tensor], list[memoryview]]:
+        """Return the tensors of many entries, each as one array over all their rows, and the entries' Arrow parts.
+
+        Parameters
+        ----------
+        rows, payloads
+            Of each entry. Small entries come by the ten thousand: nothing here but two slices is done for each.
+        """
         found: dict[str, Tensor] = {}
-        start = 0
+        start = 0  # in bytes per row: the tensors of an entry lie one after the other
         for column in self.tensors:
             dtype = np.dtype(column.dtype)
-            count = rows * int(np.prod(column.shape, dtype=np.int64))
-            end = start + count * dtype.itemsize
-            found[column.path] = np.frombuffer(payload[start:end], dtype).reshape(rows, *column.shape)
+            end = start + dtype.itemsize * math.prod(column.shape)
+            joined = b"".join(
+                [payload[count * start : count * end] for count, payload in zip(rows, payloads, strict=True)]
+            )
+            found[column.path] = np.frombuffer(joined, dtype).reshape(sum(rows), *column.shape)
             start = end
-        return found, payload[start:]
+        if not self.others:
+            return found, []
+        return found, [payload[count * start :] for count, payload in zip(rows, payloads, strict=True)]
 
 
 def split(batch: Batch) -> tuple[tuple[TensorColumn, ...], list[Tensor], list[tuple[str, pa.Array]]]:

@@ -7,7 +7,7 @@ page is the cursor for the next.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,48 +18,20 @@ import pyarrow as pa
 
 from jupyter_wallaroo.codec.arrow import write_file
 from jupyter_wallaroo.codec.batch import Tensor
+from jupyter_wallaroo.codec.selection import Selection
+from jupyter_wallaroo.codec.tables import select
 from jupyter_wallaroo.errors import InvalidRequest
-from jupyter_wallaroo.segments.archive import JOURNALS, SEGMENTS, tables
-from jupyter_wallaroo.segments.journal import SUFFIX, JournalReader
+from jupyter_wallaroo.segments.sources import Key, Source, Sources, key_after, times_of
 from jupyter_wallaroo.types.inference_log import LogPage, LogQuery, PageStatus
 
 MAX_PAGE_BYTES = 64 * 2**20
 MAX_CURSOR_LENGTH = 200
-
-Key = tuple[int, str, int]
-"""Time in ms, source, place in the source."""
-
-
-@dataclass(slots=True)
-class Part:
-    """A run of records of one schema: known by its times and length, loaded when needed."""
-
-    first_ms: int
-    last_ms: int
-    rows: int
-    load: Callable[[], pa.Table]
-
-
-@dataclass(slots=True)
-class Source:
-    """The records of one journal, archived or not, as parts in the order of time."""
-
-    name: str
-    parts: list[Part]
-
-    @property
-    def first_ms(self) -> int:
-        """The time of the oldest record."""
-        return self.parts[0].first_ms
-
-    @property
-    def last_ms(self) -> int:
-        """The time of the newest record."""
-        return self.parts[-1].last_ms
+STATUS_KEY = "status"
+"""Where the schema of an Arrow page says how the page ended, and with what to ask for the next one."""
 
 
 class Log:
-    """One pipeline's log, for reading; it remembers what it has parsed of journals still written to.
+    """One pipeline's log, for reading.
 
     Parameters
     ----------
@@ -68,8 +40,11 @@ class Log:
     """
 
     def __init__(self, directory: Path) -> None:
-        self._directory = directory
-        self._tails: dict[str, tuple[JournalReader, list[pa.Table]]] = {}
+        self._sources = Sources(directory)
+
+    def rows(self) -> int:
+        """Return how many records there are."""
+        return sum(source.rows for source in self._sources.find())
 
     def page(self, query: LogQuery) -> tuple[bytes, LogPage]:
         """Return the next page as JSON records or as an Arrow file, and how it ended.
@@ -79,11 +54,10 @@ class Log:
         InvalidRequest
             The cursor was not made by this log.
         """
-        cursor = _parse(query.cursor) if query.cursor else None
-        rows, more = self._select(query, cursor)
+        rows, more = self._select(query)
         if not rows:
             page = LogPage(status=PageStatus.ALL, rows=0)
-            return (write_file(pa.table({})) if query.arrow else b"[]"), page
+            return (_file(pa.table({}), page) if query.arrow else b"[]"), page
         table, taken = _gather(rows)
         status = PageStatus.ALL
         if taken < len(rows):
@@ -94,40 +68,27 @@ class Log:
             taken = max(1, taken * MAX_PAGE_BYTES // table.nbytes)
             table, status = table.slice(0, taken), PageStatus.BYTE_LIMITED
         following = None if status is PageStatus.ALL else _write(rows[taken - 1].key)
-        body = write_file(table) if query.arrow else _records(table)
-        return body, LogPage(status=status, rows=taken, cursor=following)
+        page = LogPage(status=status, rows=taken, cursor=following)
+        if not query.arrow:
+            return _records(table), page
+        return _file(select(table, Selection(query.dataset, query.exclude, query.separator)), page), page
 
-    def _sources(self) -> list[Source]:
-        found: dict[str, Source] = {}
-        for segment in (self._directory / SEGMENTS).glob("[!.]*"):
-            parts = [_archived(path) for path in sorted(segment.glob("*.arrow"))]
-            if parts:
-                found[segment.name] = Source(segment.name, parts)
-        live: set[str] = set()
-        for path in (self._directory / JOURNALS).glob(f"[!.]*{SUFFIX}"):
-            name = path.name.removesuffix(SUFFIX)
-            if name not in found:
-                live.add(name)
-                parts = [_loaded(table) for table in self._tail(name, path)]
-                if parts:
-                    found[name] = Source(name, parts)
-        for name in set(self._tails) - live:
-            del self._tails[name]
-        return list(found.values())
+    def between(self, start_ms: int, end_ms: int) -> Iterator[pa.Table]:
+        """Yield all records of a stretch of time as they lie: a table has one schema, and is in the order of time."""
+        for source in self._sources.find():
+            for part in source.parts:
+                if part.last_ms < start_ms or part.first_ms >= end_ms:
+                    continue
+                table = part.load()
+                low, high = np.searchsorted(table.column("time").to_numpy(), (start_ms, end_ms), "left")
+                if low < high:
+                    yield table.slice(low, high - low)
 
-    def _tail(self, name: str, path: Path) -> list[pa.Table]:
-        reader, known = self._tails.setdefault(name, (JournalReader(path), []))
-        for table in tables(reader, reader.read()):
-            if known and known[-1].schema.equals(table.schema):
-                known[-1] = pa.concat_tables([known[-1], table])
-            else:
-                known.append(table)
-        return known
-
-    def _select(self, query: LogQuery, cursor: Key | None) -> tuple[list[Row], bool]:
+    def _select(self, query: LogQuery) -> tuple[list[Row], bool]:
         """Return the rows of the page in order, before schemas are looked at, and whether there are more."""
         wanted = query.page_size + 1
-        sources = self._sources()
+        sources = self._sources.find()
+        cursor = _parse(query.cursor) if query.cursor else key_after(sources, query.skip)
         sources.sort(key=lambda source: -source.last_ms if query.descending else source.first_ms)
         rows: list[Row] = []
         for source in sources:
@@ -139,6 +100,9 @@ class Log:
         return rows[: query.page_size], len(rows) > query.page_size
 
 
+_COUNT = Selection(dataset=("anomaly.count",), separator=".")
+
+
 @dataclass(slots=True)
 class Row:
     """One record: its place in the order of all, and where it lies."""
@@ -146,21 +110,6 @@ class Row:
     key: Key
     table: pa.Table
     index: int
-
-
-def _archived(path: Path) -> Part:
-    _, first, last, rows = path.stem.split("-")
-
-    def load() -> pa.Table:
-        with pa.memory_map(str(path)) as source:
-            return pa.ipc.open_file(source).read_all()
-
-    return Part(int(first), int(last), int(rows), load)
-
-
-def _loaded(table: pa.Table) -> Part:
-    times = table.column("time")
-    return Part(times[0].as_py(), times[-1].as_py(), table.num_rows, lambda: table)
 
 
 def _beyond(source: Source, time_ms: int, *, descending: bool) -> bool:
@@ -179,16 +128,24 @@ def _candidates(source: Source, query: LogQuery, cursor: Key | None, wanted: int
         if part.last_ms < start_ms or part.first_ms >= end_ms or len(rows) >= wanted:
             continue
         table = part.load()
-        times = table.column("time").to_numpy()
+        times = times_of(table)
         base = int(bases[number])
         low = int(np.searchsorted(times, start_ms, "left"))
         high = int(np.searchsorted(times, end_ms, "left"))
         low, high = _behind(cursor, source.name, base, times, low, high, descending=query.descending)
-        picked = range(low, min(high, low + wanted - len(rows)))
-        if query.descending:
-            picked = range(high - 1, max(low, high - wanted + len(rows)) - 1, -1)
-        rows.extend(Row((int(times[index]), source.name, base + index), table, index) for index in picked)
+        picked = _indices(table, low, high, query)
+        picked = picked[::-1] if query.descending else picked
+        for index in picked[: wanted - len(rows)].tolist():
+            rows.append(Row((int(times[index]), source.name, base + index), table, index))
     return rows
+
+
+def _indices(table: pa.Table, low: int, high: int, query: LogQuery) -> Tensor:
+    """Return which rows of ``[low, high)`` are wanted: all, or those that passed every validation or failed any."""
+    if query.valid is None or high <= low:
+        return np.arange(low, high)
+    counts = select(table.slice(low, high - low), _COUNT).column("anomaly.count").to_numpy()
+    return low + np.flatnonzero((counts == 0) if query.valid else (counts > 0))
 
 
 def _behind(  # noqa: PLR0917  the bounds of a slice and what they are measured by
@@ -226,10 +183,17 @@ def _gather(rows: list[Row]) -> tuple[pa.Table, int]:
     return whole.take(indices).combine_chunks(), taken
 
 
+def _file(table: pa.Table, page: LogPage) -> bytes:
+    """Return a page as an Arrow file whose schema says how it ended (contract/inference.md, Logs 2)."""
+    following = {"cursor": page.cursor} if page.cursor is not None else None
+    said = msgspec.json.encode({"status": page.status, "next": following})
+    return write_file(table.replace_schema_metadata({STATUS_KEY: said}))
+
+
 def _records(table: pa.Table) -> bytes:
     rows: list[dict[str, Any]] = table.to_pylist()
     for row in rows:
-        row["check_failures"] = []
+        row["check_failures"] = [name for name, marked in row["anomaly"].items() if marked and name != "count"]
     return msgspec.json.encode(rows)
 
 

@@ -8,16 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_core.paths import jupyter_data_dir
 from jupyter_server.extension.application import ExtensionApp
-from jupyter_server.utils import url_path_join
-from traitlets import Enum, Float, Int, Unicode, default
+from traitlets import Bool, Enum, Float, Int, List, Unicode, default
 
 from jupyter_wallaroo import __version__
 from jupyter_wallaroo.errors import Unavailable, WallarooError
-from jupyter_wallaroo.server.handlers.base import API_PATH
+from jupyter_wallaroo.server.events import EventBus
+from jupyter_wallaroo.server.handlers.base import API_PATH, ROOT_PATH
 from jupyter_wallaroo.server.identity import Hosts, Identities
+from jupyter_wallaroo.server.kernel_access import URL, KernelAccess
+from jupyter_wallaroo.server.local_address import local_url
+from jupyter_wallaroo.server.metrics import Metrics
 from jupyter_wallaroo.server.receiving import Receiving
 from jupyter_wallaroo.server.routes import handlers
+from jupyter_wallaroo.types.caller import Caller
 from jupyter_wallaroo.types.plan import Durability
+from jupyter_wallaroo.types.user import User
 
 if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
@@ -56,14 +61,20 @@ class WallarooApp(ExtensionApp):
         1024, min=1, config=True, help="Requests that one deployment holds at once; more are answered 503 at once."
     )
     request_time_limit_s = Float(
-        30.0, min=0.1, config=True, help="Seconds until an inference that has no answer is answered 504."
+        120.0, min=0.1, config=True, help="Seconds until an inference that has no answer is answered 504."
     )
     load_time_limit_s = Float(
-        120.0, min=1.0, config=True, help="Seconds an engine process may take to load its models."
+        300.0, min=1.0, config=True, help="Seconds an engine process may take to load its models."
     )
     inference_body_limit = Int(64 * 2**20, min=1, config=True, help="Bytes that one inference request may have.")
     body_budget = Int(
         256 * 2**20, min=1, config=True, help="Bytes that all inference requests under way may have together."
+    )
+    allow_code_models = Bool(
+        True,
+        config=True,
+        help="Whether models are taken whose format runs code of their own when it is loaded: Python steps, custom "
+        "models, pickles, TorchScript, SavedModels. They run in processes of their own, as your user.",
     )
     upload_limit = Int(16 * 2**30, min=1, config=True, help="Bytes that an uploaded model may have.")
     log_durability = Enum(
@@ -80,16 +91,23 @@ class WallarooApp(ExtensionApp):
         help="Bytes of inference records kept per pipeline, oldest go first; 0: no limit.",
     )
     log_max_age_s = Float(0.0, min=0.0, config=True, help="Seconds that inference records are kept; 0: for ever.")
+    pipelines: List[object] = List(
+        config=True,
+        help="Pipelines as pipelines/apply takes them, applied once when the server starts, as its owner. What cannot "
+        "be is logged; Jupyter starts all the same. A YAML file that WALLAROO_PIPELINES names is applied before.",
+    )
     drain_time_limit_s = Float(
         5.0, min=0.0, config=True, help="Seconds that requests under way may take to finish when the server stops."
     )
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.identities = Identities()
+        self.kernel_access = KernelAccess()
+        self.identities = Identities(self.kernel_access)
         self.hosts = Hosts()
         self.receiving = Receiving()
         self.body_bytes = 0
+        self.metrics: Metrics
         self._services: Services | None = None
         self._failure: WallarooError | None = None
         self._activity: asyncio.Task[None] | None = None
@@ -123,13 +141,20 @@ class WallarooApp(ExtensionApp):
         """Open the services once the event loop runs (Jupyter calls this); Jupyter starts even when they cannot."""
         from jupyter_wallaroo.services.services import Services
 
+        settings = self._settings(serverapp)
+        self._announce_to_kernels(serverapp, settings.data_directory)
         try:
-            self._services = await Services.open(self._settings(serverapp))
+            assert serverapp.event_logger is not None, "Jupyter makes it before it starts extensions"
+            self._services = await Services.open(settings, EventBus(serverapp.event_logger).notify)
+            self.metrics = Metrics(self._services, shows_names=serverapp.authenticate_prometheus)
+            await self._grant_to_kernels(serverapp, self._services)
         except WallarooError as error:
+            self.kernel_access.withdraw()
             self._failure = error
             self.log.error("wallaroo: %s %s", error.message, error.hint)
             return
         except Exception as error:  # the edge to Jupyter, which starts even when we cannot
+            self.kernel_access.withdraw()
             self._failure = Unavailable(
                 f"The models' server could not be started ({type(error).__name__}).", hint="Jupyter's log says why."
             )
@@ -137,15 +162,20 @@ class WallarooApp(ExtensionApp):
             return
         self._activity = asyncio.get_running_loop().create_task(self._report_activity())
         self.receiving.watch()
-        self.log.info("wallaroo: serving at %s", self._internal_url(serverapp))
+        self._show_metrics()
+        await self._apply_pipelines(serverapp, self._services, settings.internal_url)
+        self.log.info("wallaroo: serving at %s", local_url(serverapp, API_PATH))
 
     async def stop_extension(self) -> None:
         """End every process of ours, letting requests under way finish (Jupyter calls this)."""
         services, self._services = self._services, None
         self._failure = Unavailable("The server is stopping.")
+        self.kernel_access.withdraw()
         if self._activity is not None:
             self._activity.cancel()
         self.receiving.stop()
+        if services is not None:
+            self.metrics.unregister()
         if services is not None:
             await services.close(drain_s=self.drain_time_limit_s)
 
@@ -156,7 +186,7 @@ class WallarooApp(ExtensionApp):
 
         return Settings(
             data_directory=Path(self.data_directory).expanduser().absolute(),
-            internal_url=self._internal_url(serverapp),
+            internal_url=local_url(serverapp, API_PATH),
             engine_defaults=Resources(
                 replicas=self.default_replicas,
                 cpus=self.default_cpus,
@@ -169,12 +199,49 @@ class WallarooApp(ExtensionApp):
             log_durability=Durability(self.log_durability),
             log_max_bytes=self.log_max_bytes,
             log_max_age_s=self.log_max_age_s,
+            allow_code_models=self.allow_code_models,
         )
 
-    @staticmethod
-    def _internal_url(serverapp: ServerApp) -> str:
-        scheme = "https" if serverapp.certfile else "http"
-        return f"{scheme}://127.0.0.1:{serverapp.port}{url_path_join(serverapp.base_url, API_PATH)}"
+    def _announce_to_kernels(self, serverapp: ServerApp, data_directory: Path) -> None:
+        """Tell kernels of us before the first wait: Jupyter may start one while the services open."""
+        if serverapp.sock:
+            self.log.info("wallaroo: on a Unix socket, which its client cannot call: kernels get no %s", URL)
+        elif not self.kernel_access.announce(local_url(serverapp, ROOT_PATH), data_directory):
+            self.log.info("wallaroo: %s is set already and kernels keep it", URL)
+
+    async def _grant_to_kernels(self, serverapp: ServerApp, services: Services) -> None:
+        """Let kernels call as the owner; where that cannot be written down, everybody else is served all the same."""
+        try:
+            owner = await self._owner(serverapp, services)
+            await asyncio.to_thread(self.kernel_access.grant, owner)
+        except WallarooError as error:
+            self.kernel_access.withdraw()
+            self.log.error("wallaroo: kernels cannot call without a token of their own: %s", error.message)
+
+    def _show_metrics(self) -> None:
+        """Have Jupyter's own ``/metrics`` show ours."""
+        from prometheus_client import REGISTRY
+
+        try:
+            self.metrics.register(REGISTRY)
+        except ValueError:
+            self.log.warning("wallaroo: another server in this process shows its metrics; those of this one are not")
+
+    async def _owner(self, serverapp: ServerApp, services: Services) -> User:
+        provider = serverapp.identity_provider
+        username, display_name = self.identities.username(provider, self.identities.owner(provider))
+        return await services.users.identify(username, display_name)
+
+    async def _apply_pipelines(self, serverapp: ServerApp, services: Services, api_url: str) -> None:
+        """Apply what is defined for the start; what cannot be does not keep anybody from working."""
+        from jupyter_wallaroo.server import initial_pipelines
+
+        try:
+            owner = Caller(await self._owner(serverapp, services), api_url)
+        except WallarooError as error:
+            self.log.error("wallaroo: no pipelines were applied: %s", error)
+            return
+        await initial_pipelines.apply(services, owner, self.pipelines, self.log)
 
     async def _report_activity(self) -> None:
         from jupyter_server._tz import utcnow

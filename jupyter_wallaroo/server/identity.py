@@ -2,11 +2,13 @@
 
 Jupyter's identity provider decides. With the default one, every caller with the token gets a new random name each time;
 they are all the one owner of this server, so they are one user here. With a Hub or another provider it is that user.
+Kernels call with a token of our own (`kernel_access`), which Jupyter knows nothing of, and are the owner.
 """
 
 from __future__ import annotations
 
 import getpass
+import os
 import time
 from inspect import isawaitable
 from typing import TYPE_CHECKING
@@ -15,15 +17,24 @@ if TYPE_CHECKING:
     from jupyter_server.auth import IdentityProvider, User
     from jupyter_server.base.handlers import JupyterHandler
 
+    from jupyter_wallaroo.server.kernel_access import KernelAccess
+
 REMEMBERED_S = 5.0
 """How long a revoked token may still be accepted."""
 MAX_REMEMBERED = 1000
 
 
 class Identities:
-    """Remembers the users of token-authenticated requests, by their ``Authorization`` header."""
+    """Remembers the users of token-authenticated requests, by their ``Authorization`` header.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    kernel_access
+        Knows the token that kernels call with.
+    """
+
+    def __init__(self, kernel_access: KernelAccess) -> None:
+        self._kernel_access = kernel_access
         self._known: dict[str, tuple[float, User]] = {}
         self._owner = _owner_name()
 
@@ -31,27 +42,38 @@ class Identities:
         """Set the handler's ``current_user`` to whoever is calling, None when nobody known is, and return them."""
         header = handler.request.headers.get("Authorization", "")
         now = time.monotonic()
-        known = self._known.get(header) if header else None
-        if known is not None and known[0] > now:
-            user: User | None = known[1]
+        user = self._known_by(header, handler.identity_provider, now) if header else None
+        if user is not None:
             handler._token_authenticated = True  # type: ignore[attr-defined]
         else:
-            known = None
             asked = handler.identity_provider.get_user(handler)
             user = await asked if isawaitable(asked) else asked
+            if header and user is not None and handler.token_authenticated:
+                self._remember(header, user, now)
         handler.current_user = handler._jupyter_current_user = user
-        if header and user is not None and known is None and handler.token_authenticated:
-            self._remember(header, user, now)
         return user
+
+    def _known_by(self, header: str, provider: IdentityProvider, now: float) -> User | None:
+        known = self._known.get(header)
+        if known is not None and known[0] > now:
+            return known[1]
+        return self.owner(provider) if self._kernel_access.accepts(header) else None
 
     def _remember(self, header: str, user: User, now: float) -> None:
         self._known = {key: value for key, value in self._known.items() if value[0] > now}
         if len(self._known) < MAX_REMEMBERED:
             self._known[header] = (now + REMEMBERED_S, user)
 
+    def owner(self, provider: IdentityProvider) -> User:
+        """Return the owner of this server, in whose name its kernels call: a Hub's user, or the user of the machine."""
+        from jupyter_server.auth import User
+
+        hub_user = "" if _is_jupyters_own(provider) else os.environ.get("JUPYTERHUB_USER", "")
+        return User(username=hub_user or self._owner)
+
     def username(self, provider: IdentityProvider, user: User) -> tuple[str, str]:
         """Return the lasting name of a user, and how to show it."""
-        if type(provider).__module__.startswith("jupyter_server."):
+        if _is_jupyters_own(provider):
             return self._owner, self._owner
         return user.username, user.display_name or user.username
 
@@ -72,6 +94,10 @@ class Hosts:
         if len(self._allowed) < MAX_REMEMBERED:
             self._allowed.add(host)
         return True
+
+
+def _is_jupyters_own(provider: IdentityProvider) -> bool:
+    return type(provider).__module__.startswith("jupyter_server.")
 
 
 def _owner_name() -> str:

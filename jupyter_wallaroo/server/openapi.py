@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import inspect
+import re
 from functools import cache
 from typing import Any
 
 import msgspec
 
 from jupyter_wallaroo import __version__
+from jupyter_wallaroo.secret import Secret
+from jupyter_wallaroo.server.handlers.base import API_ROOT
 from jupyter_wallaroo.server.routes import ROUTES, Route
 from jupyter_wallaroo.types.plan import MediaType
 
@@ -35,18 +38,22 @@ _ERROR = {
 
 @cache
 def document(server_url: str) -> dict[str, Any]:
-    """Return the description of every route below ``server_url``."""
-    kinds = [kind for route in ROUTES for kind in (route.request, route.response)]
-    schemas, components = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")
-    pairs = zip(schemas[::2], schemas[1::2], strict=True)
+    """Return the description of every route below ``server_url``, which ends with ``/wallaroo``."""
+    kinds = [kind for route in ROUTES for kind in (route.request, route.response, route.query)]
+    schemas, components = msgspec.json.schema_components(
+        kinds, schema_hook=_secret, ref_template="#/components/schemas/{name}"
+    )
+    described = zip(schemas[::3], schemas[1::3], schemas[2::3], strict=True)
     return {
         "openapi": "3.1.0",
         "info": {"title": "jupyter-wallaroo", "version": __version__, "license": {"name": "BSD-3-Clause"}},
         "servers": [{"url": server_url}],
         "security": [{"token": []}],
         "paths": {
-            f"/{route.path}": {route.method.lower(): _operation(route, request, response)}
-            for route, (request, response) in zip(ROUTES, pairs, strict=True)
+            f"/{route.address}": {
+                route.method.lower(): _operation(route, request, response, _parameters(route, components, query))
+            }
+            for route, (request, response, query) in zip(ROUTES, described, strict=True)
         },
         "components": {
             "schemas": components,
@@ -55,22 +62,30 @@ def document(server_url: str) -> dict[str, Any]:
     }
 
 
-def _operation(route: Route, request: dict[str, Any], response: dict[str, Any]) -> dict[str, Any]:
-    operation: dict[str, Any] = {
-        "operationId": route.path.replace("/", "_").replace("{", "").replace("}", ""),
-        "tags": [route.resource],
-        "summary": (inspect.getdoc(route.request) or route.path).splitlines()[0],
-        "responses": {
-            "200": {"description": "Done.", "content": {"application/json": {"schema": response}}},
-            "default": _ERROR,
-        },
-        "x-action": str(route.action),
-    }
-    parameters = [
+def _parameters(route: Route, components: dict[str, Any], query: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return what stands in a route's path and in its query."""
+    parts = route.path.replace("}-{", "}/{").split("/")
+    found: list[dict[str, Any]] = [
         {"name": part.strip("{}"), "in": "path", "required": True, "schema": {"type": "string"}}
-        for part in route.path.replace("}-{", "}/{").split("/")
+        for part in parts
         if part.startswith("{")
     ]
+    if route.query is not None:
+        fields = components[query["$ref"].rpartition("/")[2]]["properties"]
+        found.extend({"name": name, "in": "query", "schema": schema} for name, schema in fields.items())
+    return found
+
+
+def _operation(
+    route: Route, request: dict[str, Any], response: dict[str, Any], parameters: list[dict[str, Any]]
+) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "operationId": re.sub(r"\W+", "_", route.path if route.root == API_ROOT else route.address).strip("_"),
+        "tags": [route.resource],
+        "summary": (inspect.getdoc(route.query or route.request) or route.path).splitlines()[0],
+        "responses": {**_success(route, response), "default": _ERROR},
+        "x-action": str(route.action),
+    }
     if parameters:
         operation["parameters"] = parameters
     if route.is_public:
@@ -78,6 +93,18 @@ def _operation(route: Route, request: dict[str, Any], response: dict[str, Any]) 
     if route.method == "POST":
         operation["requestBody"] = {"required": True, "content": _content(route, request)}
     return operation
+
+
+def _success(route: Route, response: dict[str, Any]) -> dict[str, Any]:
+    if route.response is None:
+        return {"204": {"description": "Done; there is nothing to say."}}
+    return {"200": {"description": "Done.", "content": {"application/json": {"schema": response}}}}
+
+
+def _secret(kind: Any) -> dict[str, Any]:
+    """Describe a secret (msgspec calls this for types that are not its own): an object, or JSON text of one."""
+    assert kind is Secret, f"{kind} is no type of the wire"
+    return {"type": ["object", "string"], "writeOnly": True}
 
 
 def _content(route: Route, request: dict[str, Any]) -> dict[str, Any]:
@@ -93,4 +120,6 @@ def _content(route: Route, request: dict[str, Any]) -> dict[str, Any]:
             MediaType.TENSORS.value: {"schema": {"type": "object"}},
             MediaType.ARROW.value: {"schema": binary},
         }
+    if route.path == "pipelines/apply":
+        return {kind: {"schema": request} for kind in ("application/json", "application/yaml")}
     return {"application/json": {"schema": request}}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -9,13 +10,30 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from jupyter_server.utils import url_path_join
 
-from jupyter_wallaroo.server.handlers.base import API_PATH, WallarooHandler
+from jupyter_wallaroo.server.handlers.apply import ApplyHandler
+from jupyter_wallaroo.server.handlers.base import API_ROOT, API_V2_ROOT, LOGS_ROOT, ROOT_PATH, WallarooHandler
 from jupyter_wallaroo.server.handlers.infer import InferHandler
 from jupyter_wallaroo.server.handlers.json_body import ConfigHandler, GetHandler, OpenApiHandler, PostHandler
-from jupyter_wallaroo.server.handlers.logs import LogsHandler
+from jupyter_wallaroo.server.handlers.logs import LogsHandler, TopicHandler, TopicRecordsHandler
 from jupyter_wallaroo.server.handlers.unknown import UnknownHandler
-from jupyter_wallaroo.server.handlers.upload import MultipartUploadHandler, RawUploadHandler
-from jupyter_wallaroo.types import config, deployment, inference_log, model, pipeline, user, workspace
+from jupyter_wallaroo.server.handlers.upload import ConvertingUploadHandler, MultipartUploadHandler, RawUploadHandler
+from jupyter_wallaroo.types import (
+    apply,
+    assay,
+    assay_v2,
+    audit,
+    config,
+    connection,
+    deployment,
+    difference,
+    inference_log,
+    model,
+    pipeline,
+    search,
+    tag,
+    user,
+    workspace,
+)
 from jupyter_wallaroo.types.caller import Caller
 
 if TYPE_CHECKING:
@@ -39,9 +57,9 @@ class Route:
     Parameters
     ----------
     path
-        Below ``{base_url}wallaroo/v1/api/``, as OpenAPI writes it.
+        Below ``{base_url}wallaroo/{root}/``, as OpenAPI writes it.
     request, response
-        The structs of the wire; for a handler of bytes, what stands in for them.
+        The structs of the wire; for a handler of bytes, what stands in for them. A response of None is 204.
     service
         Finds the call that answers.
     action, resource
@@ -51,7 +69,11 @@ class Route:
     is_public
         Whether nobody needs to be logged in.
     pattern
-        The regular expression of the path, where it has parameters.
+        The regular expression of the path, where it is not the path itself.
+    root
+        What the path is below, ``v1/api`` for nearly all.
+    query
+        The struct of what is in the URL's query, where anything is.
     """
 
     path: str
@@ -64,12 +86,19 @@ class Route:
     method: Literal["GET", "POST"] = "POST"
     is_public: bool = False
     pattern: str = field(default="")
+    root: str = API_ROOT
+    query: type | None = None
+
+    @property
+    def address(self) -> str:
+        """The whole path below ``{base_url}wallaroo/``."""
+        return f"{self.root}/{self.path}"
 
     @property
     def class_name(self) -> str:
         """The name of the handler class, which metrics and logs show."""
-        words = "".join(part.capitalize() for part in self.path.partition("{")[0].replace("/", "_").split("_"))
-        return f"{words.replace('.', '')}Handler"
+        words = "".join(part.capitalize() for part in re.split(r"\W|_", self.path.partition("{")[0]))
+        return f"{words}{'V2' if self.root == API_V2_ROOT else ''}Handler"
 
 
 def _by_hand(_: Services) -> ServiceCall:
@@ -78,6 +107,7 @@ def _by_hand(_: Services) -> ServiceCall:
 
 _INFER = "pipelines/infer/{deploy_id}-{deployment_id}"
 _INFER_PATTERN = r"pipelines/infer/([A-Za-z0-9][A-Za-z0-9._-]*)-(\d{1,18})"
+_TOPIC_PATTERN = r"topic/([^/]+)"
 _READ, _WRITE, _EXECUTE = Action
 
 ROUTES: tuple[Route, ...] = (
@@ -111,8 +141,52 @@ ROUTES: tuple[Route, ...] = (
         lambda s: s.workspaces.get, _READ, "workspaces",
     ),
     Route(
+        "workspaces/list_users", workspace.ListWorkspaceUsers, workspace.WorkspaceUserList,
+        lambda s: s.workspace_users.list_users, _READ, "workspaces",
+    ),
+    Route(
+        "workspaces/add_user", workspace.AddWorkspaceUser, config.Nothing,
+        lambda s: s.workspace_users.add_user, _WRITE, "workspaces",
+    ),
+    Route(
+        "workspaces/remove_user", workspace.RemoveWorkspaceUser, workspace.AffectedRows,
+        lambda s: s.workspace_users.remove_user, _WRITE, "workspaces",
+    ),
+    Route(
+        "connections/create", connection.CreateConnection, connection.ConnectionId,
+        lambda s: s.connections.create, _WRITE, "connections",
+    ),
+    Route(
+        "connections/get", connection.GetConnection, connection.Connection,
+        lambda s: s.connections.get, _READ, "connections",
+    ),
+    Route(
+        "connections/get_by_id", connection.GetConnectionById, connection.Connection,
+        lambda s: s.connections.get_by_id, _READ, "connections",
+    ),
+    Route(
+        "connections/list", connection.ListConnections, connection.ConnectionList,
+        lambda s: s.connections.list_connections, _READ, "connections",
+    ),
+    Route(
+        "connections/add_to_workspace", connection.LinkConnection, connection.LinkId,
+        lambda s: s.connections.add_to_workspace, _WRITE, "connections",
+    ),
+    Route(
+        "connections/remove_from_workspace", connection.UnlinkConnection, None,
+        lambda s: s.connections.remove_from_workspace, _WRITE, "connections",
+    ),
+    Route(
+        "connections/delete", connection.DeleteConnection, None,
+        lambda s: s.connections.delete, _WRITE, "connections",
+    ),
+    Route(
         "models/upload", model.UploadModel, model.ModelUploaded, _by_hand, _WRITE, "models",
         handler=MultipartUploadHandler,
+    ),
+    Route(
+        "models/upload_and_convert", model.UploadModel, model.ModelUploaded, _by_hand, _WRITE, "models",
+        handler=ConvertingUploadHandler,
     ),
     Route(
         "models/upload_stream", model.UploadModel, model.ModelUploaded, _by_hand, _WRITE, "models",
@@ -144,6 +218,19 @@ ROUTES: tuple[Route, ...] = (
         "pipelines/copy", pipeline.CopyPipeline, pipeline.PipelineCopied,
         lambda s: s.pipelines.copy, _WRITE, "pipelines",
     ),
+    Route(
+        "pipelines/apply", apply.ApplyPipelines, apply.AppliedPipelines,
+        lambda s: s.applying.apply, _EXECUTE, "pipelines", handler=ApplyHandler,
+    ),
+    Route(
+        "pipelines/rollback", deployment.RollBackPipeline, deployment.RolledBack,
+        lambda s: s.history.roll_back, _EXECUTE, "deployments",
+    ),
+    Route(
+        "pipelines/diff", difference.ComparePipelineVersions, difference.VersionDifferences,
+        lambda s: s.history.diff, _READ, "pipelines",
+    ),
+    Route("audit/list", audit.ListAudit, audit.AuditPage, lambda s: s.history.audit, _READ, "audit"),
     Route(
         "pipelines/get_pipeline_by_name", pipeline.GetPipeline, pipeline.ListedPipeline,
         lambda s: s.pipelines.get, _READ, "pipelines",
@@ -180,18 +267,125 @@ ROUTES: tuple[Route, ...] = (
         "pipelines/get_logs", inference_log.GetLogs, list[dict[str, Any]], _by_hand, _READ, "inference_logs",
         handler=LogsHandler,
     ),
+    Route("tags/create", tag.CreateTag, tag.Tag, lambda s: s.tags.create, _WRITE, "tags"),
+    Route("tags/list", tag.ListTags, tag.TagList, lambda s: s.tags.list_tags, _READ, "tags"),
+    Route("tags/assign", tag.AssignTag, config.Nothing, lambda s: s.tags.assign, _WRITE, "tags"),
+    Route("tags/remove", tag.RemoveTag, config.Nothing, lambda s: s.tags.remove, _WRITE, "tags"),
+    Route(
+        "pipelines/search", search.SearchPipelines, search.PipelinesFound,
+        lambda s: s.search.pipelines, _READ, "pipelines",
+    ),
+    Route(
+        "models/search", search.SearchModels, search.ModelVersionsFound, lambda s: s.search.models, _READ, "models"
+    ),
+    Route(
+        "assays/create", assay.AssayConfig, assay.AssayCreated,
+        lambda s: s.assays.create, _WRITE, "assays",
+    ),
+    Route(
+        "assays/list", assay.ListAssays, list[assay.Assay],
+        lambda s: s.assays.list_assays, _READ, "assays",
+    ),
+    Route(
+        "assays/filter", assay.FilterAssays, list[assay.Assay],
+        lambda s: s.assays.filter, _READ, "assays",
+    ),
+    Route(
+        "assays/get_assay_by_id", assay.GetAssay, assay.Assay,
+        lambda s: s.assays.get, _READ, "assays",
+    ),
+    Route(
+        "assays/set_active", assay.SetAssayActive, assay.SetAssayActive,
+        lambda s: s.assays.set_active, _WRITE, "assays",
+    ),
+    Route(
+        "assays/get_assay_results", assay.GetAssayResults, list[assay.AssayResult],
+        lambda s: s.assays.results, _READ, "assays",
+    ),
+    Route(
+        "assays/run_interactive", assay.AssayConfig, list[assay.AssayResult],
+        lambda s: s.assays.run_interactive, _READ, "assays",
+    ),
+    Route(
+        "assays/run_interactive_baseline", assay.AssayConfig, assay.AssayResult,
+        lambda s: s.assays.run_interactive_baseline, _READ, "assays",
+    ),
+    Route(
+        "assays/summarize", assay.SummarizeBaseline, assay.AssaySummary,
+        lambda s: s.assays.summarize, _READ, "assays",
+    ),
+    Route(
+        "assays/get_baseline", assay.GetBaseline, list[dict[str, Any]],
+        lambda s: s.assays.get_baseline, _READ, "assays",
+    ),
+    Route(
+        "assays/schedule", assay_v2.ScheduleAssay, str,
+        lambda s: s.assays_v2.schedule, _WRITE, "assays", root=API_V2_ROOT,
+    ),
+    Route(
+        "assays/get", assay_v2.ListAssaysV2, list[assay_v2.AssayV2],
+        lambda s: s.assays_v2.list_assays, _READ, "assays", root=API_V2_ROOT,
+    ),
+    Route(
+        "assays/get/:id", assay_v2.GetAssayV2, assay_v2.AssayV2,
+        lambda s: s.assays_v2.get, _READ, "assays", root=API_V2_ROOT, pattern=r"assays/get/(?::|%3[Aa])id",
+    ),
+    Route(
+        "assays/get_next_run", assay_v2.GetNextRun, assay_v2.NextRun,
+        lambda s: s.assays_v2.next_run, _READ, "assays", root=API_V2_ROOT,
+    ),
+    Route(
+        "assays/get_results", assay_v2.GetAssayV2Results, list[assay_v2.AssayResultV2],
+        lambda s: s.assays_v2.results, _READ, "assays", root=API_V2_ROOT,
+    ),
+    Route(
+        "assays/preview", assay_v2.PreviewAssay, list[assay_v2.AssayResultV2],
+        lambda s: s.assays_v2.preview, _READ, "assays", root=API_V2_ROOT,
+    ),
+    Route(
+        "assays/preview_baseline_binning", assay_v2.PreviewBinning, dict[str, assay_v2.SeriesSummary],
+        lambda s: s.assays_v2.preview_baseline_binning, _READ, "assays", root=API_V2_ROOT,
+    ),
+    Route(
+        "assays/score", assay_v2.ScoreAssay, assay_v2.Scores,
+        lambda s: s.assays_v2.score, _READ, "assays", root=API_V2_ROOT,
+    ),
+    Route(
+        "assays/set_active", assay_v2.SetAssayV2Active, config.Nothing,
+        lambda s: s.assays_v2.set_active, _WRITE, "assays", root=API_V2_ROOT,
+    ),
+    Route(
+        "plateau/get_topic_name", inference_log.GetTopicName, inference_log.TopicName,
+        lambda s: s.inference_logs.topic_name, _READ, "inference_logs",
+    ),
+    Route(
+        "plateau/get_pipeline_topic_name", inference_log.GetPipelineTopicName, inference_log.TopicName,
+        lambda s: s.inference_logs.topic_name, _READ, "inference_logs",
+    ),
+    Route(
+        "topic/{topic}", inference_log.GetTopic, inference_log.TopicPartitions, _by_hand, _READ, "inference_logs",
+        handler=TopicHandler, method="GET", pattern=_TOPIC_PATTERN, root=LOGS_ROOT,
+    ),
+    Route(
+        "topic/{topic}/records", dict, list[dict[str, Any]], _by_hand, _READ, "inference_logs",
+        handler=TopicRecordsHandler, pattern=rf"{_TOPIC_PATTERN}/records", root=LOGS_ROOT,
+        query=inference_log.TopicRecords,
+    ),
 )  # fmt: skip
 
 
-UNKNOWN = Route("unknown", config.Nothing, config.Nothing, _by_hand, _READ, "api", handler=UnknownHandler, pattern=".*")
-"""What every other address below the API leads to."""
+UNKNOWN = Route(
+    "unknown", config.Nothing, config.Nothing, _by_hand, _READ, "api",
+    handler=UnknownHandler, pattern=r"v\d+(?:/.*)?", root="",
+)  # fmt: skip
+"""What every other address of ours leads to."""
 
 
 def handlers(base_url: str = "/") -> list[tuple[str, type[WallarooHandler]]]:
     """Return the URL patterns and a handler class of its own for each route."""
     return [
         (
-            url_path_join(base_url, API_PATH, route.pattern or route.path.replace(".", r"\.")) + "/?",
+            url_path_join(base_url, ROOT_PATH, route.root, route.pattern or route.path.replace(".", r"\.")) + "/?",
             type(route.class_name, (route.handler,), {"route": route, "__doc__": route.handler.__doc__}),
         )
         for route in (*ROUTES, UNKNOWN)

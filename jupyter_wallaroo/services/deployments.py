@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from urllib.parse import quote
 
-from jupyter_wallaroo.errors import MAX_SHOWN, InvalidRequest, NotFound
+from msgspec import Struct
+
+from jupyter_wallaroo.errors import MAX_SHOWN, InvalidRequest, NotFound, WallarooError
 from jupyter_wallaroo.services import definitions, resources
-from jupyter_wallaroo.services.models import ModelService
-from jupyter_wallaroo.store import deployments, models, pipelines
-from jupyter_wallaroo.store.blobs import Blobs
-from jupyter_wallaroo.store.data_directory import DataDirectory
+from jupyter_wallaroo.services.deployable import Deployable
+from jupyter_wallaroo.services.pipeline_news import PipelineNews
+from jupyter_wallaroo.services.specs import Specs
+from jupyter_wallaroo.store import changes, deployments, pipelines
+from jupyter_wallaroo.store.audit import Author
+from jupyter_wallaroo.store.changes import PipelineChange, Wanted
 from jupyter_wallaroo.store.db import Store
 from jupyter_wallaroo.supervisor import status
 from jupyter_wallaroo.supervisor.spec import DeploymentSpec, Resources
@@ -25,17 +30,18 @@ from jupyter_wallaroo.types.deployment import (
     GetDeployment,
     UndeployPipeline,
 )
-from jupyter_wallaroo.types.model import ConfiguredModelVersion, ModelConfig
 from jupyter_wallaroo.types.names import MAX_DIGITS, check_deploy_id
-from jupyter_wallaroo.types.pipeline import (
-    Definition,
-    GetPipeline,
-    Pipeline,
-    PipelineState,
-    PipelineUrl,
-    PipelineVersion,
-)
-from jupyter_wallaroo.types.plan import PlannedModel
+from jupyter_wallaroo.types.pipeline import Definition, GetPipeline, PipelineState, PipelineUrl, PipelineVersion
+
+_log = logging.getLogger(__name__)
+
+
+class Committed(Struct, frozen=True, kw_only=True):
+    """What has become of a change; ``replacing`` names the engines that go on until the new ones are ready."""
+
+    version: PipelineVersion | None
+    deployment: deployments.Deployment | None
+    replacing: list[str]
 
 
 class DeploymentService:
@@ -43,12 +49,14 @@ class DeploymentService:
 
     Parameters
     ----------
-    store, blobs, directory
-        Where rows, model files and logs are kept.
-    models
-        Finds model versions.
+    store
+        Where rows are kept.
+    deployable, specs
+        Find what a deployment is to run, and put it together.
     supervisor
         Runs what is wanted.
+    news
+        Told of every version that is added.
     defaults
         What a deployment gets that asks for nothing.
     internal_url
@@ -59,25 +67,45 @@ class DeploymentService:
         self,
         *,
         store: Store,
-        blobs: Blobs,
-        directory: DataDirectory,
-        models: ModelService,
+        deployable: Deployable,
+        specs: Specs,
         supervisor: Supervisor,
+        news: PipelineNews,
         defaults: Resources,
         internal_url: str,
     ) -> None:
         self._store = store
-        self._blobs = blobs
-        self._directory = directory
-        self._models = models
+        self._deployable = deployable
+        self._specs = specs
         self._supervisor = supervisor
+        self._news = news
         self._defaults = defaults
         self._internal_url = internal_url
-        self._changing = asyncio.Lock()  # what is wanted and what runs change together, one deployment at a time
+        self._changing = asyncio.Lock()  # what is wanted and what runs change together, one change at a time
+        self._asked: dict[int, Author] = {}  # by whom each deployment is as it is
+        self._noting: set[asyncio.Task[None]] = set()
+        supervisor.on_refused = self._refused
+
+    async def close(self) -> None:
+        """Finish what is being written down."""
+        await asyncio.gather(*self._noting)
+
+    def _refused(self, refused: DeploymentSpec, running: DeploymentSpec) -> None:
+        """Want what goes on running, now that something else did not come up: a restart must not bring that back."""
+        author = Author(user_id=self._asked[refused.id].user_id, via="engines")
+        task = asyncio.get_running_loop().create_task(self._note_refusal(author, refused, running))
+        self._noting.add(task)
+        task.add_done_callback(self._noting.discard)
+
+    async def _note_refusal(self, author: Author, refused: DeploymentSpec, running: DeploymentSpec) -> None:
+        try:
+            await self._store.write(changes.refuse, author, refused.id, refused.release_id, running.release_id)
+        except WallarooError as error:
+            _log.warning("wallaroo: that %s goes on as it was could not be written down: %s", refused.name, error)
 
     async def restore(self) -> list[DeploymentSpec]:
         """Return everything that was wanted when the server last ended."""
-        return [await self._spec(stored) for stored in await self._store.read(deployments.wanted)]
+        return [await self._specs.of(stored) for stored in await self._store.read(deployments.wanted)]
 
     async def deploy(self, caller: Caller, request: DeployPipeline) -> DeploymentId:
         """Have a pipeline version run; returns before it does (S1-23).
@@ -89,21 +117,43 @@ class DeploymentService:
         InvalidRequest
             The ids do not belong together, a model of the steps is not named (S1-20), or the configuration is wrong.
         """
-        pipeline, version = await self._version(request)
+        pipeline, version = await self._deployable.version(request)
         workspace_id = await self._store.read(pipelines.workspace_id_of, pipeline.id)
         config = self.check(request.deploy_id, request.engine_config, version.definition, pipeline.name)
-        chosen = await self._configurations(request, pipeline, version, workspace_id)
+        chosen = await self._deployable.configurations(request, pipeline, version, workspace_id)
+        wanted = Wanted(
+            deploy_id=request.deploy_id,
+            pipeline_version_id=version.id,
+            engine_config=config,
+            model_config_ids=[item.id for item in chosen],
+        )
+        change = PipelineChange(workspace_id=workspace_id, name=pipeline.name, wanted=wanted)
+        (done,) = await self.commit(Author(user_id=caller.user.id, via="pipelines/deploy"), [change])
+        assert done.deployment is not None, "it was wanted"
+        return DeploymentId(id=done.deployment.id)
+
+    async def commit(self, author: Author, wanted: list[PipelineChange]) -> list[Committed]:
+        """Make changes that were checked, all or none, and have the supervisor run what is wanted then.
+
+        Raises
+        ------
+        Stale
+            A pipeline is not what its change was prepared from; nothing was changed.
+        """
         async with self._changing:
-            stored = await self._store.write(
-                deployments.want,
-                pipeline_id=pipeline.id,
-                deploy_id=request.deploy_id,
-                pipeline_version_id=version.id,
-                engine_config=config,
-                model_config_ids=[item.id for item in chosen],
-            )
-            self._supervisor.apply(await self._spec(stored))
-        return DeploymentId(id=stored.id)
+            changed = await self._store.write(changes.commit, author, wanted)
+            specs = {item.deployed.id: await self._specs.of(item.deployed) for item in changed if item.deployed}
+            done = []
+            for item in changed:
+                for deployment_id in item.undeployed:
+                    self._supervisor.remove(deployment_id)
+                if item.deployed is not None:
+                    self._asked[item.deployed.id] = author
+                replacing = self._supervisor.apply(specs[item.deployed.id]) if item.deployed else []
+                if item.version is not None:
+                    await self._news.tell(item.version)
+                done.append(Committed(version=item.version, deployment=item.deployed, replacing=replacing))
+        return done
 
     def check(
         self, deploy_id: str, engine_config: EngineConfig | str | None, definition: Definition, pipeline: str
@@ -113,107 +163,8 @@ class DeploymentService:
         definitions.check_runnable(definition, pipeline)
         config = resources.engine_config(engine_config)
         resources.resources(config, self._defaults)
+        resources.check_sidekicks(config, self._defaults)
         return config
-
-    async def _version(self, request: DeployPipeline) -> tuple[Pipeline, PipelineVersion]:
-        """Return the pipeline and version that a request names by number or by UUID (A4)."""
-        version = None
-        if request.pipeline_version_pk_id is not None:
-            version = await self._store.read(pipelines.version, request.pipeline_version_pk_id)
-            if version is None:
-                raise NotFound(f"Pipeline version {request.pipeline_version_pk_id} does not exist.")
-        if request.pipeline_version is not None:
-            by_uuid = await self._store.read(pipelines.version_by_uuid, request.pipeline_version)
-            if by_uuid is None:
-                raise NotFound(f"Pipeline version {request.pipeline_version[:MAX_SHOWN]!r} does not exist.")
-            if version is not None and version.id != by_uuid.id:
-                raise InvalidRequest(
-                    f"'pipeline_version_pk_id' {version.id} is version {version.version!r}, "
-                    f"but 'pipeline_version' is {by_uuid.version!r}."
-                )
-            version = by_uuid
-        if version is None:
-            raise InvalidRequest("Expected 'pipeline_version_pk_id' (a number) or 'pipeline_version' (a UUID).")
-        if request.pipeline_id is not None and request.pipeline_id != version.pipeline_id:
-            raise InvalidRequest(
-                f"Pipeline version {version.id} belongs to pipeline {version.pipeline_id}; "
-                f"'pipeline_id' is {request.pipeline_id}."
-            )
-        pipeline = await self._store.read(pipelines.get, version.pipeline_id)
-        assert pipeline is not None, "a version's pipeline exists (foreign key)"
-        return pipeline, version
-
-    async def _configurations(
-        self, request: DeployPipeline, pipeline: Pipeline, version: PipelineVersion, workspace_id: int
-    ) -> list[ModelConfig]:
-        """Return the configuration that each model of the steps is to run with, in the order of the steps."""
-        needed = [
-            await self._models.require_reference(workspace_id, reference)
-            for reference in definitions.references(version.definition)
-        ]
-        given = await self._given(request, workspace_id)
-        is_strict = request.strict_models if request.strict_models is not None else request.pipeline_id is not None
-        chosen = []
-        for configured in needed:
-            config = given.get(configured.model_version.id)
-            if config is None and is_strict:
-                raise InvalidRequest(
-                    f"Pipeline {pipeline.name!r} has a step with model {configured.model_version.name!r} (version "
-                    f"{configured.model_version.file_info.version}), which none of 'model_configs', 'model_ids' and "
-                    "'models' names.",
-                    hint='Name every model of the steps in one of the three, or send "strict_models": false.',
-                )
-            chosen.append(config or configured.config)
-        return chosen
-
-    async def _given(self, request: DeployPipeline, workspace_id: int) -> dict[int, ModelConfig]:
-        """Return the configurations a request names, by the id of their model version."""
-        found: dict[int, ModelConfig] = {}
-        for config_id in request.model_configs or []:
-            config = await self._store.read(models.config, config_id)
-            if config is None:
-                raise NotFound(f"Model configuration {config_id} does not exist.")
-            found[config.model_version_id] = config
-        for version_id in request.model_ids or []:
-            found[version_id] = (await self._models.require_version(version_id)).config
-        for reference in request.models or []:
-            configured = await self._models.require_reference(workspace_id, reference)
-            found[configured.model_version.id] = configured.config
-        return found
-
-    async def _spec(self, stored: deployments.Deployment) -> DeploymentSpec:
-        pipeline = await self._store.read(pipelines.get, stored.pipeline_id)
-        version = await self._store.read(pipelines.version, stored.pipeline_version_id)
-        assert pipeline is not None and version is not None, "a deployment's rows exist (foreign keys)"
-        planned = []
-        for config_id in stored.model_config_ids:
-            config = await self._store.read(models.config, config_id)
-            assert config is not None, "configurations are never deleted"
-            planned.append(self._planned(await self._models.require_version(config.model_version_id), config))
-        return DeploymentSpec(
-            id=stored.id,
-            name=stored.name,
-            pipeline_id=pipeline.id,
-            pipeline_name=pipeline.name,
-            pipeline_version_id=version.id,
-            pipeline_version=version.version,
-            models=planned,
-            resources=resources.resources(stored.engine_config, self._defaults),
-            journal_directory=str(self._directory.pipeline_journal(pipeline.id)),
-        )
-
-    def _planned(self, configured: ConfiguredModelVersion, config: ModelConfig) -> PlannedModel:
-        version = configured.model_version
-        assert version.signature is not None, "an uploaded ONNX model has a signature"
-        return PlannedModel(
-            name=version.name,
-            version=version.file_info.version,
-            sha=version.file_info.sha,
-            path=str(self._blobs.path(version.file_info.sha)),
-            runtime=config.runtime,
-            signature=version.signature,
-            tensor_fields=config.tensor_fields,
-        )
 
     async def undeploy(self, caller: Caller, request: UndeployPipeline) -> Nothing:
         """End a deployment; requests under way still finish (S1-45 … S1-48).
@@ -241,10 +192,13 @@ class DeploymentService:
                 raise NotFound(f"Pipeline {request.pipeline_id} is not deployed.")
         else:
             raise InvalidRequest("Expected 'deployment_id' or 'pipeline_id'; got neither.")
-        async with self._changing:
-            for item in ending:
-                await self._store.write(deployments.unwant, item.id)
-                self._supervisor.remove(item.id)
+        pipeline = await self._store.read(pipelines.get, ending[0].pipeline_id)
+        if pipeline is not None:  # else it was removed, and its deployments with it
+            workspace_id = await self._store.read(pipelines.workspace_id_of, pipeline.id)
+            change = PipelineChange(
+                workspace_id=workspace_id, name=pipeline.name, unwanted=[item.id for item in ending]
+            )
+            await self.commit(Author(user_id=caller.user.id, via="pipelines/undeploy"), [change])
         return Nothing()
 
     async def status(self, caller: Caller, request: GetDeployment) -> DeploymentStatus:

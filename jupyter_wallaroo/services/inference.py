@@ -10,11 +10,11 @@ from jupyter_wallaroo.engine.arena import Arena, Region
 from jupyter_wallaroo.engine.frames import Buffer
 from jupyter_wallaroo.errors import DeadlineExceeded, NotFound
 from jupyter_wallaroo.supervisor.deployment import Deployment
-from jupyter_wallaroo.supervisor.process import Reply
 from jupyter_wallaroo.supervisor.supervisor import Supervisor
-from jupyter_wallaroo.types.plan import InferRequest, MediaType
+from jupyter_wallaroo.types.plan import Answered, InferRequest, MediaType
 
 _encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Answered).decode
 
 
 class InferenceService:
@@ -68,8 +68,8 @@ class InferenceService:
         dataset: tuple[str, ...] = (),
         exclude: tuple[str, ...] = (),
         separator: str | None = None,
-    ) -> Reply:
-        """Return the answer's media type and bytes.
+    ) -> tuple[Answered, Buffer]:
+        """Return what is said of the answer, and its bytes.
 
         Raises
         ------
@@ -80,10 +80,11 @@ class InferenceService:
         place = (body.offset, body.size) if isinstance(body, Region) else None
         request = InferRequest(accepts, content, deadline, dataset, exclude, separator, place)
         try:
-            return await deployment.infer(_encode(request), body, deadline)
+            head, answer = await deployment.infer(_encode(request), body, deadline)
         except DeadlineExceeded:
             raise DeadlineExceeded(
                 f"Pipeline {deployment.spec.pipeline_name!r} did not answer within the time limit of "
                 f"{self._time_limit_s:g} s.",
                 hint="Send fewer rows per request, or ask whoever runs the server to raise request_time_limit_s.",
             ) from None
+        return _decode(head), answer

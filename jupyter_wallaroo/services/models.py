@@ -8,11 +8,12 @@ from typing import Any
 
 from jupyter_wallaroo import errors
 from jupyter_wallaroo.errors import InvalidModel, InvalidRequest, NotFound
+from jupyter_wallaroo.services.conversion import ConversionService
 from jupyter_wallaroo.services.workspaces import WorkspaceService
-from jupyter_wallaroo.store import models
+from jupyter_wallaroo.store import changes, models
+from jupyter_wallaroo.store.audit import Author
 from jupyter_wallaroo.store.blobs import Blobs, Incoming
 from jupyter_wallaroo.store.db import Store
-from jupyter_wallaroo.supervisor import inspection
 from jupyter_wallaroo.types.caller import Caller
 from jupyter_wallaroo.types.model import (
     ConfiguredModelVersion,
@@ -32,16 +33,16 @@ from jupyter_wallaroo.types.model import (
     ModelReference,
     ModelUploaded,
     ModelVersionEntry,
+    StoredModel,
     UploadedId,
     UploadedModels,
     UploadModel,
     WorkspaceLabel,
 )
 from jupyter_wallaroo.types.names import check_name
-from jupyter_wallaroo.types.plan import Inspect
 
-FRAMEWORKS = ("onnx",)
-"""What can be uploaded; others follow with their runtimes."""
+MAX_SAMPLE_ROWS = 1000
+"""Rows of the sample that comes with an upload."""
 
 
 class ModelService:
@@ -53,15 +54,17 @@ class ModelService:
         Where rows and files are kept.
     workspaces
         Finds workspaces.
-    work_directory
-        An empty directory for the process that looks into files.
+    conversions
+        Looks into files and converts them.
     """
 
-    def __init__(self, store: Store, blobs: Blobs, workspaces: WorkspaceService, work_directory: Path) -> None:
+    def __init__(
+        self, store: Store, blobs: Blobs, workspaces: WorkspaceService, conversions: ConversionService
+    ) -> None:
         self._store = store
         self._blobs = blobs
         self._workspaces = workspaces
-        self._work_directory = work_directory
+        self._conversions = conversions
 
     def begin_upload(self) -> Incoming:
         """Open a file for an upload; it may wait for the disk."""
@@ -70,38 +73,45 @@ class ModelService:
     async def check_upload(self, request: UploadModel) -> str:
         """Refuse an upload that cannot be taken, before its bytes come; return the model's name."""
         name = check_name("model", request.name)
-        framework = request.conversion.framework
-        if framework not in FRAMEWORKS:
-            raise InvalidRequest(
-                f"Models of framework {framework!r} cannot be uploaded yet; expected one of {list(FRAMEWORKS)}.",
-                hint="Convert the model to ONNX and upload the .onnx file.",
-            )
+        self._conversions.check(request.conversion)
+        if request.sample is not None and len(request.sample) > MAX_SAMPLE_ROWS:
+            raise InvalidRequest(f"'sample' has {len(request.sample)} rows; at most {MAX_SAMPLE_ROWS} are taken.")
         await self._workspaces.require(request.workspace_id)
         return name
 
     async def finish_upload(
-        self, caller: Caller, request: UploadModel, incoming: Incoming, file_name: str
+        self, caller: Caller, request: UploadModel, incoming: Incoming, file_name: str, *, waits: bool
     ) -> ModelUploaded:
         """Make a model version of a file that has come in whole; nothing is kept when it is refused.
+
+        Parameters
+        ----------
+        incoming, file_name
+            The file, and what the client calls it.
+        waits
+            Whether it is converted before this returns, or in the background.
 
         Raises
         ------
         InvalidModel
-            The file is empty, has another SHA-256 than the request says, or is not ONNX.
+            The file is empty, has another SHA-256 than the request says, or is not what its framework says.
         """
         name = await self.check_upload(request)
         sha = await asyncio.to_thread(incoming.complete)
         label = Path(file_name).name[:100] or name
         if not incoming.size_bytes:
-            raise InvalidModel(f"The uploaded file {label!r} is empty: expected an .onnx file.")
+            raise InvalidModel(f"The uploaded file {label!r} is empty: expected a model.")
         if request.sha is not None and request.sha.lower() != sha:
             raise InvalidModel(
                 f"The uploaded file {label!r} has the SHA-256 {sha}; expected {request.sha.lower()}.",
                 hint="The file was changed or cut on its way; send it again.",
             )
-        framework = request.conversion.framework
-        inspect = Inspect(path=str(incoming.path), label=repr(label), framework=framework)
-        signature = await inspection.inspect(inspect, self._work_directory)
+        schemas = {"input_schema": request.input_schema, "output_schema": request.output_schema}
+        converted = None
+        if waits:
+            converted = await self._conversions.convert(
+                incoming.path, label, request.conversion, sample=request.sample, **schemas
+            )
         await asyncio.to_thread(incoming.keep, sha)
         key = await self._store.write(
             models.insert_version,
@@ -113,8 +123,13 @@ class ModelService:
             size_bytes=incoming.size_bytes,
             visibility=request.visibility,
             conversion=request.conversion,
-            signature=signature,
+            settings=schemas,
+            sample=request.sample,
+            converted=converted,
         )
+        await self._conversions.tell(key)
+        if converted is None:
+            self._conversions.enqueue(key)
         uploaded = UploadedModels(models=[UploadedId(id=key)])
         return ModelUploaded(insert_models=InsertedModels(returning=[uploaded]))
 
@@ -194,14 +209,15 @@ class ModelService:
         settings: dict[str, Any] = {
             "tensor_fields": request.tensor_fields,
             "filter_threshold": request.filter_threshold,
-            "input_schema": request.input_schema,
-            "output_schema": request.output_schema,
+            "input_schema": request.input_schema or configured.config.input_schema,
+            "output_schema": request.output_schema or configured.config.output_schema,
             "batch_config": request.batch_config,
             "dynamic_batching_config": request.dynamic_batching_config,
             "continuous_batching_config": request.continuous_batching_config,
             "openai": request.openai_config,
         }
-        config = await self._store.write(models.insert_config, request.model_version_id, settings)
+        author = Author(user_id=caller.user.id, via="models/insert_model_config")
+        config = await self._store.write(changes.configure, author, request.model_version_id, settings)
         return GotModelConfig(model_config=config)
 
     async def _require(self, model_id: int) -> Model:
@@ -218,6 +234,12 @@ class ModelService:
                 f"Model version {version_id} does not exist.", hint="models/list_versions shows a model's versions."
             )
         return found
+
+    async def require_stored(self, version_id: int) -> StoredModel:
+        """Return what it takes to load a version that a deployment refers to."""
+        stored = await self._store.read(models.stored, version_id)
+        assert stored is not None, "versions are never deleted"
+        return stored
 
     async def require_reference(self, workspace_id: int, reference: ModelReference) -> ConfiguredModelVersion:
         """Return the version that a step names; name, version and sha must agree (S1-10).

@@ -5,17 +5,22 @@ from __future__ import annotations
 from jupyter_wallaroo import errors
 from jupyter_wallaroo.errors import MAX_SHOWN, Conflict, NotFound
 from jupyter_wallaroo.services import definitions
+from jupyter_wallaroo.services.deployable import Deployable
 from jupyter_wallaroo.services.deployments import DeploymentService
 from jupyter_wallaroo.services.models import ModelService
+from jupyter_wallaroo.services.pipeline_news import PipelineNews
 from jupyter_wallaroo.services.workspaces import WorkspaceService
-from jupyter_wallaroo.store import pipelines
+from jupyter_wallaroo.store import changes, pipelines, tags
+from jupyter_wallaroo.store.audit import Author
+from jupyter_wallaroo.store.changes import PipelineChange, Present, Stale, Wanted
 from jupyter_wallaroo.store.db import Store
 from jupyter_wallaroo.types.caller import Caller
-from jupyter_wallaroo.types.deployment import DeployPipeline
+from jupyter_wallaroo.types.deployment import DeploymentId
 from jupyter_wallaroo.types.names import check_name
 from jupyter_wallaroo.types.pipeline import (
     CopyPipeline,
     CreatePipeline,
+    Definition,
     GetPipeline,
     GetPipelineVersion,
     GotPipelineVersion,
@@ -26,6 +31,7 @@ from jupyter_wallaroo.types.pipeline import (
     PipelineCreated,
     PipelineList,
 )
+from jupyter_wallaroo.types.topic import Topic
 from jupyter_wallaroo.types.workspace import Workspace
 
 
@@ -36,17 +42,28 @@ class PipelineService:
     ----------
     store
         Where they are kept.
-    workspaces, models, deployments
+    workspaces, models, deployable, deployments
         The services for what a pipeline lives in, names, and becomes.
+    news
+        Told of every version that is added.
     """
 
     def __init__(
-        self, store: Store, workspaces: WorkspaceService, models: ModelService, deployments: DeploymentService
+        self,
+        *,
+        store: Store,
+        workspaces: WorkspaceService,
+        models: ModelService,
+        deployable: Deployable,
+        deployments: DeploymentService,
+        news: PipelineNews,
     ) -> None:
         self._store = store
         self._workspaces = workspaces
         self._models = models
+        self._deployable = deployable
         self._deployments = deployments
+        self._news = news
 
     async def create(self, caller: Caller, request: CreatePipeline) -> PipelineCreated:
         """Make a pipeline and its first version, or a further version of the one with this name (S1-09, S1-11)."""
@@ -55,8 +72,12 @@ class PipelineService:
         workspace = await self._workspaces.require(request.workspace_id)
         for reference in definitions.references(definition):
             await self._models.require_reference(workspace.id, reference)
-        version = await self._store.write(pipelines.insert_version, workspace.id, name, definition, caller.user.id)
-        assert version is not None, "only a name that must be new can be refused"
+        author = Author(user_id=caller.user.id, via="pipelines/create")
+        change = PipelineChange(workspace_id=workspace.id, name=name, definition=definition)
+        (done,) = await self._store.write(changes.commit, author, [change])
+        version = done.version
+        assert version is not None, "it was added"
+        await self._news.tell(version)
         return PipelineCreated(
             pipeline_pk_id=version.pipeline_id,
             pipeline_variant_pk_id=version.id,
@@ -79,33 +100,37 @@ class PipelineService:
         if source is None or await self._store.read(pipelines.workspace_id_of, source.id) != workspace.id:
             raise NotFound(f"Workspace {workspace.name!r} has no pipeline with the id {request.source_pipeline}.")
         versions = await self._store.read(pipelines.versions, source.id)
-        wanted = request.pipeline_version
-        chosen = versions[0] if wanted is None else next((item for item in versions if item.version == wanted), None)
+        uuid = request.pipeline_version
+        chosen = versions[0] if uuid is None else next((item for item in versions if item.version == uuid), None)
         if chosen is None:
-            raise errors.not_found(f"Version of pipeline {source.name!r}", wanted, [item.version for item in versions])
-        if request.deploy is not None:
-            self._deployments.check(request.deploy, request.engine_config, chosen.definition, name)
-        version = await self._store.write(
-            pipelines.insert_version, workspace.id, name, chosen.definition, caller.user.id, must_be_new=True
+            raise errors.not_found(f"Version of pipeline {source.name!r}", uuid, [item.version for item in versions])
+        wanted = (
+            None if request.deploy is None else await self._wanted(request, request.deploy, chosen.definition, name)
         )
-        if version is None:
-            raise Conflict(f"Workspace {workspace.name!r} has a pipeline named {name!r} already.")
-        deployment = None
-        if request.deploy is not None:
-            deploy = DeployPipeline(
-                deploy_id=request.deploy,
-                pipeline_id=version.pipeline_id,
-                pipeline_version_pk_id=version.id,
-                engine_config=request.engine_config,
-                strict_models=False,
-            )
-            deployment = await self._deployments.deploy(caller, deploy)
+        change = PipelineChange(
+            workspace_id=workspace.id,
+            name=name,
+            seen=Present(),
+            definition=chosen.definition,
+            copied_from=chosen.version,
+            wanted=wanted,
+        )
+        try:
+            (done,) = await self._deployments.commit(Author(user_id=caller.user.id, via="pipelines/copy"), [change])
+        except Stale:
+            raise Conflict(f"Workspace {workspace.name!r} has a pipeline named {name!r} already.") from None
+        assert done.version is not None, "it was added"
         return PipelineCopied(
-            pipeline_pk_id=version.pipeline_id,
-            pipeline_variant_pk_id=version.id,
-            pipeline_version=version.version if wanted is not None else None,
-            deployment=deployment,
+            pipeline_pk_id=done.version.pipeline_id,
+            pipeline_variant_pk_id=done.version.id,
+            pipeline_version=done.version.version if uuid is not None else None,
+            deployment=None if done.deployment is None else DeploymentId(id=done.deployment.id),
         )
+
+    async def _wanted(self, request: CopyPipeline, deploy_id: str, definition: Definition, name: str) -> Wanted:
+        config = self._deployments.check(deploy_id, request.engine_config, definition, name)
+        chosen = await self._deployable.newest_configurations(request.workspace_id, definition)
+        return Wanted(deploy_id=deploy_id, engine_config=config, model_config_ids=[item.id for item in chosen])
 
     async def get(self, caller: Caller, request: GetPipeline) -> ListedPipeline:
         """Return a pipeline by name."""
@@ -129,6 +154,13 @@ class PipelineService:
             raise NotFound(f"Pipeline version {request.version[:MAX_SHOWN]!r} does not exist.")
         return GotPipelineVersion(pipeline_id=pipeline.name, version=version.version, definition=version.definition)
 
+    async def require(self, pipeline_id: int) -> tuple[Pipeline, int]:
+        """Return a pipeline by id, and the id of its workspace, or raise `NotFound`."""
+        found = await self._store.read(pipelines.get, pipeline_id)
+        if found is None:
+            raise NotFound(f"Pipeline {pipeline_id} does not exist.", hint="pipelines/list_pipelines shows all.")
+        return found, await self._store.read(pipelines.workspace_id_of, pipeline_id)
+
     async def named(self, workspace_id: int, name: str) -> Pipeline:
         """Return a workspace's pipeline by name, or raise `NotFound` with the nearest names."""
         found = await self._store.read(pipelines.by_name, workspace_id, name)
@@ -137,13 +169,19 @@ class PipelineService:
             raise errors.not_found("Pipeline", name, [item.name for item in everything])
         return found
 
+    async def listed(self, pipeline_id: int) -> ListedPipeline:
+        """Return a pipeline by id with all that lists say of it, or raise `NotFound`."""
+        pipeline, workspace_id = await self.require(pipeline_id)
+        return await self._listed(pipeline, await self._workspaces.require(workspace_id))
+
     async def _listed(self, pipeline: Pipeline, workspace: Workspace) -> ListedPipeline:
         versions = await self._store.read(pipelines.versions, pipeline.id)
         return ListedPipeline(
             pipeline=pipeline,
-            plateau_topic=f"workspace-{workspace.id}-pipeline-{pipeline.name}-inference",
+            plateau_topic=str(Topic(workspace_id=workspace.id, pipeline_name=pipeline.name)),
             workspace=workspace,
             deployment=await self._deployments.state_of(pipeline.id),
             pipeline_version=versions[0],
             pipeline_versions=[version.version for version in versions],
+            tags=await self._store.read(tags.of_pipeline, pipeline.id),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from typing import Any
 
@@ -17,6 +18,7 @@ MAX_MEMORY_BYTES = 64 * 2**40
 MAX_TEXT = 40
 
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _MEMORY = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([KMGT]i?)?B?")
 
 
@@ -56,6 +58,93 @@ def resources(config: EngineConfig, defaults: Resources) -> Resources:
         cpus=defaults.cpus if cpus is None else _cpus(cpus),
         memory_bytes=defaults.memory_bytes if memory is None else memory_bytes(memory),
     )
+
+
+def sidekick(config: EngineConfig, uid: str, defaults: Resources) -> Resources:
+    """Return what a configuration asks for a model in a process of its own.
+
+    Parameters
+    ----------
+    config
+        ``{"engineAux": {"images": {uid: {"resources": {"limits": {"cpu", "memory"}}}}}, …}``.
+    uid
+        ``{model name}-{model version id}``.
+    defaults
+        What holds where it says nothing.
+
+    Raises
+    ------
+    InvalidRequest
+        Names the key, what was expected and what was got.
+    """
+    limits = _object(_object(_image(config, uid).get("resources"), f"{uid}.resources").get("limits"), f"{uid}.limits")
+    cpus, memory = limits.get("cpu"), limits.get("memory")
+    return Resources(
+        replicas=1,
+        cpus=defaults.cpus if cpus is None else _cpus(cpus),
+        memory_bytes=defaults.memory_bytes if memory is None else memory_bytes(memory),
+    )
+
+
+def sidekick_variables(config: EngineConfig, uid: str) -> dict[str, str]:
+    """Return the environment variables that a configuration gives a model in a process of its own.
+
+    Raises
+    ------
+    InvalidRequest
+        They are not a list of names and values.
+    """
+    given = _image(config, uid).get("env") or []
+    try:
+        variables = {str(item["name"]): str(item["value"]) for item in given}
+    except (TypeError, KeyError):
+        variables = {"": ""}
+    if not all(_VARIABLE.fullmatch(name) and "\0" not in value for name, value in variables.items()):
+        raise InvalidRequest(
+            f"'engine_config': engineAux.images.{uid}.env should be a list of {{name, value}}; got {given!r:.60}."
+        )
+    return variables
+
+
+def with_resources(
+    config: EngineConfig, *, replicas: int | None = None, cpus: float | None = None, memory: str | None = None
+) -> EngineConfig:
+    """Return a configuration that asks for other resources, as the vendor's builder writes them; None: as before.
+
+    Examples
+    --------
+    >>> with_resources({"engine": {"cpu": 1}}, replicas=2)
+    {'engine': {'cpu': 1, 'replicas': 2}}
+    """
+    changed = copy.deepcopy(config)
+    engine = changed["engine"] = _object(changed.get("engine"), "engine")
+    if replicas is not None:
+        engine["replicas"] = _replicas(replicas)
+    if cpus is not None:
+        engine["cpu"] = _cpus(cpus)
+    if memory is not None:
+        memory_bytes(memory)
+    for name, value in (("cpu", cpus), ("memory", memory)):
+        if value is not None:
+            asked = engine["resources"] = _object(engine.get("resources"), "engine.resources")
+            for part in ("limits", "requests"):
+                asked[part] = _object(asked.get(part), f"engine.resources.{part}") | {name: value}
+    return changed
+
+
+def check_sidekicks(config: EngineConfig, defaults: Resources) -> None:
+    """Refuse a configuration of which some model's part is wrong."""
+    for uid in _images(config):
+        sidekick(config, uid, defaults)
+        sidekick_variables(config, uid)
+
+
+def _images(config: EngineConfig) -> dict[str, Any]:
+    return _object(_object(config.get("engineAux"), "engineAux").get("images"), "engineAux.images")
+
+
+def _image(config: EngineConfig, uid: str) -> dict[str, Any]:
+    return _object(_images(config).get(uid), f"engineAux.images.{uid}")
 
 
 def _said(first: Any, second: Any) -> Any:

@@ -10,21 +10,41 @@ from msgspec import Struct
 
 from jupyter_wallaroo import __version__
 from jupyter_wallaroo.engine.arena import Arena
+from jupyter_wallaroo.services.analysis import AnalysisService
+from jupyter_wallaroo.services.apply import ApplyService
+from jupyter_wallaroo.services.assay_runner import AssayRunner
+from jupyter_wallaroo.services.assays import AssayService
+from jupyter_wallaroo.services.assays_v1 import AssayV1Service
+from jupyter_wallaroo.services.assays_v2 import AssayV2Service
+from jupyter_wallaroo.services.clock import Clock
+from jupyter_wallaroo.services.connections import ConnectionService
+from jupyter_wallaroo.services.conversion import ConversionService
+from jupyter_wallaroo.services.deployable import Deployable
 from jupyter_wallaroo.services.deployments import DeploymentService
+from jupyter_wallaroo.services.history import HistoryService
 from jupyter_wallaroo.services.inference import InferenceService
 from jupyter_wallaroo.services.inference_logs import InferenceLogService
 from jupyter_wallaroo.services.models import ModelService
+from jupyter_wallaroo.services.pipeline_news import PipelineNews
 from jupyter_wallaroo.services.pipelines import PipelineService
+from jupyter_wallaroo.services.planning import Planner
+from jupyter_wallaroo.services.search import SearchService
+from jupyter_wallaroo.services.specs import Specs
+from jupyter_wallaroo.services.tags import TagService
 from jupyter_wallaroo.services.users import UserService
+from jupyter_wallaroo.services.workspace_users import WorkspaceUserService
 from jupyter_wallaroo.services.workspaces import WorkspaceService
 from jupyter_wallaroo.store import models
 from jupyter_wallaroo.store.blobs import Blobs
 from jupyter_wallaroo.store.data_directory import DataDirectory
 from jupyter_wallaroo.store.db import Store
+from jupyter_wallaroo.store.secrets import Keyring
+from jupyter_wallaroo.supervisor.environments import Environments
 from jupyter_wallaroo.supervisor.spec import Limits, Resources
 from jupyter_wallaroo.supervisor.supervisor import Supervisor
 from jupyter_wallaroo.types.caller import Caller
 from jupyter_wallaroo.types.config import Health, Nothing, ServerConfig
+from jupyter_wallaroo.types.event import Notify
 from jupyter_wallaroo.types.plan import Archive, Durability
 
 
@@ -41,6 +61,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     log_durability: Durability
     log_max_bytes: int
     log_max_age_s: float
+    allow_code_models: bool
 
 
 class Services:
@@ -48,14 +69,24 @@ class Services:
 
     users: UserService
     workspaces: WorkspaceService
+    conversions: ConversionService
+    workspace_users: WorkspaceUserService
+    connections: ConnectionService
     models: ModelService
+    pipeline_news: PipelineNews
     pipelines: PipelineService
     deployments: DeploymentService
+    applying: ApplyService
+    history: HistoryService
+    tags: TagService
+    search: SearchService
     inference: InferenceService
     inference_logs: InferenceLogService
+    assays: AssayV1Service
+    assays_v2: AssayV2Service
     supervisor: Supervisor
 
-    def __init__(self, settings: Settings, directory: DataDirectory) -> None:
+    def __init__(self, settings: Settings, directory: DataDirectory, notify: Notify) -> None:
         self._directory = directory
         self._store = Store(directory.path)
         self._blobs = Blobs(directory.blobs)
@@ -65,31 +96,92 @@ class Services:
             load_s=settings.load_time_limit_s,
             durability=settings.log_durability,
             work_directory=directory.empty,
+            sidekick_directory=directory.sidekicks,
             arena=self._arena,
         )
         archive = Archive(
             directory=str(directory.logs), max_bytes=settings.log_max_bytes, max_age_s=settings.log_max_age_s
         )
-        self.supervisor = Supervisor(limits, archive)
+        self.supervisor = Supervisor(limits, archive, notify)
         self.users = UserService(self._store)
         self.workspaces = WorkspaceService(self._store)
-        self.models = ModelService(self._store, self._blobs, self.workspaces, directory.empty)
-        self.deployments = DeploymentService(
+        environments = Environments(directory.environments)
+        self.conversions = ConversionService(
+            self._store,
+            self._blobs,
+            environments,
+            directory.empty,
+            allow_code_models=settings.allow_code_models,
+            notify=notify,
+        )
+        self.models = ModelService(self._store, self._blobs, self.workspaces, self.conversions)
+        self.workspace_users = WorkspaceUserService(self._store, self.workspaces)
+        self.connections = ConnectionService(self._store, Keyring(directory.keys), self.workspaces)
+        specs = Specs(
             store=self._store,
             blobs=self._blobs,
             directory=directory,
             models=self.models,
+            environments=environments,
+            defaults=settings.engine_defaults,
+        )
+        deployable = Deployable(self._store, self.models)
+        self.pipeline_news = PipelineNews(self._store, notify)
+        self.deployments = DeploymentService(
+            store=self._store,
+            deployable=deployable,
+            specs=specs,
             supervisor=self.supervisor,
+            news=self.pipeline_news,
             defaults=settings.engine_defaults,
             internal_url=settings.internal_url,
         )
-        self.pipelines = PipelineService(self._store, self.workspaces, self.models, self.deployments)
+        self.pipelines = PipelineService(
+            store=self._store,
+            workspaces=self.workspaces,
+            models=self.models,
+            deployable=deployable,
+            deployments=self.deployments,
+            news=self.pipeline_news,
+        )
+        planner = Planner(
+            store=self._store,
+            workspaces=self.workspaces,
+            models=self.models,
+            deployable=deployable,
+            deployments=self.deployments,
+            defaults=settings.engine_defaults,
+        )
+        self.applying = ApplyService(planner, self.deployments)
+        self.history = HistoryService(self._store, self.workspaces, self.deployments, settings.engine_defaults)
+        self.tags = TagService(self._store, self.pipelines, self.models)
+        self.search = SearchService(self._store, self.pipelines, self.models)
         self.inference = InferenceService(self.supervisor, settings.request_time_limit_s, self._arena)
-        self.inference_logs = InferenceLogService(directory, self.workspaces, self.pipelines, self.supervisor.archivist)
+        self.inference_logs = InferenceLogService(directory, self.workspaces, self.pipelines, self.supervisor)
+        analysis = AnalysisService(directory, self.supervisor.analyst)
+        clock = Clock()
+        self._assay_runner = AssayRunner(self._store, analysis, clock, notify)
+        assays = AssayService(
+            store=self._store,
+            workspaces=self.workspaces,
+            analysis=analysis,
+            clock=clock,
+            wake=self._assay_runner.wake,
+            notify=notify,
+        )
+        self.assays = AssayV1Service(assays, analysis, self.workspaces)
+        self.assays_v2 = AssayV2Service(assays, analysis, self.workspaces)
 
     @classmethod
-    async def open(cls, settings: Settings) -> Services:
+    async def open(cls, settings: Settings, notify: Notify) -> Services:
         """Open the data directory, sweep what a kill left behind, and bring every wanted deployment back.
+
+        Parameters
+        ----------
+        settings
+            What the configuration says.
+        notify
+            Told of every event.
 
         Raises
         ------
@@ -98,7 +190,7 @@ class Services:
         """
         directory = await asyncio.to_thread(DataDirectory, settings.data_directory)
         try:
-            self = cls(settings, directory)
+            self = cls(settings, directory, notify)
         except BaseException:
             directory.close()
             raise
@@ -106,7 +198,10 @@ class Services:
             await self._store.open()
             known = await self._store.read(models.known_shas)
             await asyncio.to_thread(self._blobs.sweep, known)
+            await self.pipeline_news.learn()
             self.supervisor.start(await self.deployments.restore())
+            self.conversions.start(await self._store.read(models.unready))
+            self._assay_runner.start()
         except BaseException:
             await self.close(drain_s=0)
             raise
@@ -114,7 +209,10 @@ class Services:
 
     async def close(self, *, drain_s: float) -> None:
         """Let requests under way finish, end every process, close the store."""
+        await self._assay_runner.stop()
+        await self.conversions.stop()
         await self.supervisor.stop(drain_s=drain_s)
+        await self.deployments.close()
         await self._store.close()
         self._directory.close()
         self._arena.close()

@@ -57,8 +57,7 @@ class WorkspaceService:
         if request.name is not None:
             found = await self.named(request.name)
         else:
-            default = await self._store.read(users.default_workspace_id, caller.user.id)
-            found = await self.require(default if request.id is None else request.id)
+            found = await self.required_or_default(caller, request.id)
         everything = await self._store.read(workspaces.all_with_contents, None)
         return next(item for item in everything if item.id == found.id)
 
@@ -68,6 +67,11 @@ class WorkspaceService:
         if found is None:
             raise errors.not_found("Workspace", workspace_id, await self._store.read(workspaces.names))
         return found
+
+    async def required_or_default(self, caller: Caller, workspace_id: int | None) -> Workspace:
+        """Return a workspace by id, or the caller's default one when none is given."""
+        default = await self._store.read(users.default_workspace_id, caller.user.id)
+        return await self.require(default if workspace_id is None else workspace_id)
 
     async def named(self, name: str) -> Workspace:
         """Return a workspace by name, or raise `NotFound` with the nearest names."""

@@ -49,6 +49,18 @@ class Blobs:
             finally:
                 os.close(fd)
 
+    def scratch(self) -> Path:
+        """Return a name for a file to be written by somebody else, and then taken with `adopt`."""
+        return self._incoming / uuid.uuid4().hex
+
+    def adopt(self, source: Path) -> str:
+        """Take in a complete file from `scratch`, and return its SHA-256 in hex."""
+        with open(source, "rb") as file:
+            sha = hashlib.file_digest(file, "sha256").hexdigest()
+            os.fsync(file.fileno())
+        self.keep(source, sha)
+        return sha
+
     def sweep(self, known: Iterable[str]) -> int:
         """Remove half-written files and those that no row refers to; return how many."""
         keep = set(known)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 from pathlib import Path
 
 from jupyter_wallaroo.errors import Unavailable
+
+_LOG_PREFIX = "pipeline-"
 
 
 class DataDirectory:
@@ -57,15 +60,39 @@ class DataDirectory:
         return self.path / "logs"
 
     @property
+    def keys(self) -> Path:
+        """Where the keys lie that connections' details are sealed with."""
+        return self.path / "secrets.key"
+
+    @property
     def empty(self) -> Path:
         """An empty directory for engine processes to work in."""
         path = self.path / "empty"
         path.mkdir(exist_ok=True, mode=0o700)
         return path
 
+    @property
+    def sidekicks(self) -> Path:
+        """Where each sidekick has a directory of its own; what a killed server left there is removed."""
+        path = self.path / "sidekicks"
+        shutil.rmtree(path, ignore_errors=True)
+        path.mkdir(mode=0o700)
+        return path
+
+    @property
+    def environments(self) -> Path:
+        """Where the environments of models with requirements lie."""
+        return self.path / "environments"
+
     def pipeline_log(self, pipeline_id: int) -> Path:
         """Return the directory of one pipeline's inference log."""
-        return self.logs / f"pipeline-{pipeline_id}"
+        return self.logs / f"{_LOG_PREFIX}{pipeline_id}"
+
+    @staticmethod
+    def pipeline_of_log(name: str) -> int | None:
+        """Return the pipeline whose log is in the directory called ``name``, None when that is no such directory."""
+        number = name.removeprefix(_LOG_PREFIX)
+        return int(number) if number.isdecimal() and number != name else None
 
     def pipeline_journal(self, pipeline_id: int) -> Path:
         """Return where the replicas of one pipeline append to."""

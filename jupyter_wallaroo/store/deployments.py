@@ -1,4 +1,4 @@
-"""Deployments: what is wanted to run. How it runs is not stored: the supervisor knows."""
+"""Deployments: what is wanted to run, and what ran before. How it runs is not stored: the supervisor knows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Deployment(Struct, frozen=True, kw_only=True):
-    """A stored deployment; ``wanted`` is False once it is undeployed."""
+    """A stored deployment; ``wanted`` is False once it is undeployed, ``release_id`` is the `Release` that counts."""
 
     id: int
     pipeline_id: int
@@ -24,11 +24,21 @@ class Deployment(Struct, frozen=True, kw_only=True):
     engine_config: EngineConfig
     model_config_ids: list[int]
     wanted: bool
+    release_id: int
 
     @property
     def name(self) -> str:
         """``{deploy_id}-{id}``, the name in URLs and status calls."""
         return f"{self.deploy_id}-{self.id}"
+
+
+class Release(Struct, frozen=True, kw_only=True):
+    """What a deployment was told to run, once."""
+
+    id: int
+    pipeline_version_id: int
+    engine_config: EngineConfig
+    model_config_ids: list[int]
 
 
 def _deployment(row: rows.RowValues) -> Deployment:
@@ -40,6 +50,7 @@ def _deployment(row: rows.RowValues) -> Deployment:
         engine_config=msgspec.json.decode(row["engine_config"]),
         model_config_ids=msgspec.json.decode(row["model_config_ids"]),
         wanted=bool(row["wanted"]),
+        release_id=row["release_id"],
     )
 
 
@@ -70,7 +81,40 @@ def want(
     else:
         key = existing["id"]
         rows.update(db, "deployments", key, values)
-    return _deployment({**values, "id": key})
+    names = ("pipeline_version_id", "engine_config", "model_config_ids")
+    told = {"deployment_id": key, "created_at": present} | {name: values[name] for name in names}
+    release_id = rows.insert(db, "releases", told)
+    rows.update(db, "deployments", key, {"release_id": release_id})
+    return _deployment({**values, "id": key, "release_id": release_id})
+
+
+def releases(db: Database, pipeline_id: int) -> list[Release]:
+    """Return what a pipeline's deployments were told to run and did not refuse, the last first."""
+    sql = """
+    SELECT r.* FROM releases r JOIN deployments d ON d.id = r.deployment_id
+    WHERE d.pipeline_id = :id AND NOT r.refused ORDER BY r.id DESC
+    """
+    return [
+        Release(
+            id=row["id"],
+            pipeline_version_id=row["pipeline_version_id"],
+            engine_config=msgspec.json.decode(row["engine_config"]),
+            model_config_ids=msgspec.json.decode(row["model_config_ids"]),
+        )
+        for row in rows.query(db, sql, {"id": pipeline_id})
+    ]
+
+
+def refuse(db: Database, refused: Deployment, release_id: int) -> Deployment:
+    """Note that what a deployment was told last did not come up, so that it goes on with an earlier release."""
+    rows.update(db, "releases", refused.release_id, {"refused": 1})
+    row = rows.first(db, "SELECT * FROM releases WHERE id = :id", {"id": release_id})
+    assert row is not None, "releases are never deleted"
+    kept = {name: row[name] for name in ("pipeline_version_id", "engine_config", "model_config_ids")}
+    rows.update(db, "deployments", refused.id, {**kept, "release_id": release_id, "updated_at": rows.present()})
+    found = get(db, refused.id)
+    assert found is not None, "deployments are never deleted"
+    return found
 
 
 def unwant(db: Database, deployment_id: int) -> None:

@@ -53,10 +53,140 @@ CREATE TABLE deployments (
 CREATE INDEX deployments_wanted ON deployments(wanted) WHERE wanted = 1;
 """
 
+_CONNECTIONS = """
+CREATE TABLE connections (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, name TEXT NOT NULL,
+    name_key TEXT NOT NULL UNIQUE, type TEXT NOT NULL,
+    created_by TEXT NOT NULL REFERENCES users(id), created_at TEXT NOT NULL
+) STRICT;
+CREATE TABLE connection_details (
+    connection_id TEXT PRIMARY KEY REFERENCES connections(id) ON DELETE CASCADE,
+    key_id TEXT NOT NULL, nonce BLOB NOT NULL, ciphertext BLOB NOT NULL
+) STRICT;
+CREATE TABLE connection_links (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,
+    connection_id TEXT NOT NULL REFERENCES connections(id) ON DELETE CASCADE,
+    workspace_id INTEGER NOT NULL REFERENCES workspaces(id), UNIQUE (connection_id, workspace_id)
+) STRICT;
+CREATE INDEX connection_links_by_workspace ON connection_links(workspace_id, number);
+CREATE TABLE workspace_users (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, workspace_id INTEGER NOT NULL REFERENCES workspaces(id),
+    user_id TEXT NOT NULL REFERENCES users(id), user_type TEXT NOT NULL, created_at TEXT NOT NULL,
+    UNIQUE (workspace_id, user_id)
+) STRICT;
+"""
+
 
 @migrations()
 def foundation(db: Database) -> None:
     """Users, workspaces, models, pipelines and deployments."""
-    for statement in _FOUNDATION.split(";"):
+    _execute(db, _FOUNDATION)
+
+
+_FRAMEWORKS = """
+ALTER TABLE model_versions ADD COLUMN runtime TEXT NOT NULL DEFAULT 'onnx';
+ALTER TABLE model_versions ADD COLUMN artifact_sha TEXT;
+ALTER TABLE model_versions ADD COLUMN requirements TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE model_versions ADD COLUMN sample TEXT;
+ALTER TABLE model_versions ADD COLUMN error_summary TEXT;
+ALTER TABLE model_versions ADD COLUMN note TEXT;
+CREATE INDEX model_versions_unready ON model_versions(status) WHERE status IN ('pending_conversion', 'converting');
+"""
+
+
+@migrations()
+def frameworks(db: Database) -> None:
+    """Model versions of other frameworks than ONNX: what runs them, what they were converted to, what they need."""
+    _execute(db, _FRAMEWORKS)
+
+
+@migrations()
+def connections(db: Database) -> None:
+    """Add connections with sealed details and links, and the users of a workspace beside its creator."""
+    _execute(db, _CONNECTIONS)
+
+
+_CHANGES = """
+ALTER TABLE pipelines ADD COLUMN removed_at TEXT;
+CREATE TABLE releases (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, deployment_id INTEGER NOT NULL REFERENCES deployments(id),
+    pipeline_version_id INTEGER NOT NULL REFERENCES pipeline_versions(id),
+    engine_config TEXT NOT NULL, model_config_ids TEXT NOT NULL, refused INTEGER NOT NULL DEFAULT 0,
+    created_at TEXT NOT NULL
+) STRICT;
+CREATE INDEX releases_by_deployment ON releases(deployment_id, id);
+INSERT INTO releases (deployment_id, pipeline_version_id, engine_config, model_config_ids, created_at)
+    SELECT id, pipeline_version_id, engine_config, model_config_ids, updated_at
+    FROM deployments ORDER BY updated_at, id;
+ALTER TABLE deployments ADD COLUMN release_id INTEGER REFERENCES releases(id);
+UPDATE deployments SET release_id = (SELECT id FROM releases WHERE deployment_id = deployments.id);
+CREATE TABLE audit_records (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, user_id TEXT NOT NULL REFERENCES users(id),
+    action TEXT NOT NULL, via TEXT NOT NULL, workspace_id INTEGER NOT NULL REFERENCES workspaces(id),
+    pipeline_id INTEGER REFERENCES pipelines(id), pipeline TEXT, pipeline_key TEXT,
+    deployment_id INTEGER REFERENCES deployments(id), model_version_id INTEGER REFERENCES model_versions(id),
+    model TEXT, before TEXT, after TEXT
+) STRICT;
+CREATE INDEX audit_records_by_pipeline ON audit_records(pipeline_key, id);
+CREATE INDEX audit_records_by_workspace ON audit_records(workspace_id, id)
+"""
+
+
+@migrations()
+def changes(db: Database) -> None:
+    """Add the audit records, what each deployment ran and runs, and pipelines that are removed."""
+    _execute(db, _CHANGES)
+
+
+_TAGS = """
+CREATE TABLE tags (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, tag TEXT NOT NULL, tag_key TEXT NOT NULL UNIQUE,
+    created_by TEXT NOT NULL REFERENCES users(id), created_at TEXT NOT NULL
+) STRICT;
+CREATE TABLE pipeline_tags (
+    pipeline_id INTEGER NOT NULL REFERENCES pipelines(id), tag_id INTEGER NOT NULL REFERENCES tags(id),
+    PRIMARY KEY (pipeline_id, tag_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX pipeline_tags_by_tag ON pipeline_tags(tag_id, pipeline_id);
+CREATE TABLE model_version_tags (
+    model_version_id INTEGER NOT NULL REFERENCES model_versions(id), tag_id INTEGER NOT NULL REFERENCES tags(id),
+    PRIMARY KEY (model_version_id, tag_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX model_version_tags_by_tag ON model_version_tags(tag_id, model_version_id)
+"""
+
+
+@migrations()
+def tags(db: Database) -> None:
+    """Add tags, and what has them."""
+    _execute(db, _TAGS)
+
+
+_ASSAYS = """
+CREATE TABLE assays (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, uuid TEXT NOT NULL UNIQUE, name TEXT NOT NULL, name_key TEXT NOT NULL UNIQUE,
+    pipeline_id INTEGER NOT NULL REFERENCES pipelines(id), active INTEGER NOT NULL, status TEXT NOT NULL,
+    definition TEXT NOT NULL, kept TEXT, next_run_ms INTEGER, last_run_ms INTEGER,
+    created_by TEXT NOT NULL REFERENCES users(id), created_at TEXT NOT NULL, updated_at TEXT NOT NULL
+) STRICT;
+CREATE INDEX assays_by_pipeline ON assays(pipeline_id, id);
+CREATE INDEX assays_due ON assays(next_run_ms) WHERE active = 1;
+CREATE TABLE assay_analyses (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, assay_id INTEGER NOT NULL REFERENCES assays(id) ON DELETE CASCADE,
+    window_start_ms INTEGER NOT NULL, window_end_ms INTEGER NOT NULL, status TEXT NOT NULL,
+    analyzed_at TEXT NOT NULL, elapsed_ms INTEGER NOT NULL, paths TEXT NOT NULL,
+    UNIQUE (assay_id, window_start_ms)
+) STRICT;
+"""
+
+
+@migrations()
+def assays(db: Database) -> None:
+    """Add assays, when each runs next, and what it found in each window, at most once."""
+    _execute(db, _ASSAYS)
+
+
+def _execute(db: Database, statements: str) -> None:
+    for statement in statements.split(";"):
         if statement.strip():
             db.conn.execute(statement)

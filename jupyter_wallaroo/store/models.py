@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from jupyter_wallaroo.store import rows
+from jupyter_wallaroo.types.framework import ModelStatus, Runtime
 from jupyter_wallaroo.types.model import (
     ConfiguredModelVersion,
     Conversion,
@@ -17,15 +18,18 @@ from jupyter_wallaroo.types.model import (
     ModelReference,
     ModelVersion,
     Signature,
+    StoredModel,
 )
+from jupyter_wallaroo.types.plan import Converted, Sample
+from jupyter_wallaroo.types.tag import Tag
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
-RUNTIME = "onnx"
-
 _VERSIONS = """
-SELECT v.*, m.name AS model_name, m.workspace_id AS workspace_id, c.id AS config_id, c.config AS config
+SELECT v.*, m.name AS model_name, m.workspace_id AS workspace_id, c.id AS config_id, c.config AS config,
+(SELECT json_group_array(json_object('id', id, 'tag', tag)) FROM (SELECT t.id, t.tag FROM model_version_tags l
+JOIN tags t ON t.id = l.tag_id WHERE l.model_version_id = v.id ORDER BY t.id)) AS tags
 FROM model_versions v JOIN models m ON m.id = v.model_id
 JOIN model_configs c ON c.id = (SELECT max(id) FROM model_configs WHERE model_version_id = v.id)
 """
@@ -47,20 +51,24 @@ def _configured(row: rows.RowValues) -> ConfiguredModelVersion:
         id=row["id"],
         name=row["model_name"],
         workspace_id=row["workspace_id"],
-        status=row["status"],
+        status=ModelStatus(row["status"]),
         visibility=row["visibility"],
         file_info=FileInfo(version=row["version"], sha=row["sha"], file_name=row["file_name"], size=row["size_bytes"]),
         conversion=msgspec.json.decode(row["conversion"], type=Conversion),
         signature=msgspec.json.decode(row["signature"], type=Signature) if row["signature"] else None,
         created_at=row["created_at"],
         created_by=row["created_by"],
+        error_summary=row["error_summary"],
+        note=row["note"],
+        tags=msgspec.json.decode(row["tags"], type=list[Tag]),
     )
-    return ConfiguredModelVersion(model_version=version, config=_config(row["config_id"], row["id"], row["config"]))
+    config = _config(row["config_id"], row["id"], row["runtime"], row["config"])
+    return ConfiguredModelVersion(model_version=version, config=config)
 
 
-def _config(config_id: int, model_version_id: int, text: str) -> ModelConfig:
+def _config(config_id: int, model_version_id: int, runtime: str, text: str) -> ModelConfig:
     settings: dict[str, Any] = msgspec.json.decode(text)
-    return ModelConfig(id=config_id, model_version_id=model_version_id, runtime=RUNTIME, **settings)
+    return ModelConfig(id=config_id, model_version_id=model_version_id, runtime=Runtime(runtime), **settings)
 
 
 def insert_version(
@@ -74,9 +82,14 @@ def insert_version(
     size_bytes: int,
     visibility: str,
     conversion: Conversion,
-    signature: Signature,
+    settings: dict[str, Any],
+    sample: Sample | None,
+    converted: Converted | None,
 ) -> int:
-    """Add a version to the model called ``name``, made when new, with an empty configuration; return its id."""
+    """Add a version to the model called ``name``, made when new; return its id.
+
+    ``settings`` are those of its first configuration. It is ready when ``converted`` is given, else waits for it.
+    """
     present = rows.present()
     key = {"workspace": workspace_id, "key": rows.name_key(name)}
     model = rows.first(db, "SELECT id FROM models WHERE workspace_id = :workspace AND name_key = :key", key)
@@ -105,23 +118,79 @@ def insert_version(
             "sha": sha,
             "file_name": file_name,
             "size_bytes": size_bytes,
-            "status": "ready",
+            "status": ModelStatus.PENDING,
             "visibility": visibility,
             "conversion": msgspec.json.encode(conversion).decode(),
-            "signature": msgspec.json.encode(signature).decode(),
+            "sample": msgspec.json.encode(sample).decode() if sample else None,
             "created_by": user_id,
             "created_at": present,
         },
     )
-    insert_config(db, version_id, {})
+    insert_config(db, version_id, settings)
+    if converted is not None:
+        set_ready(db, version_id, converted)
     return version_id
+
+
+def set_failed(db: Database, version_id: int, error_summary: str) -> None:
+    """Say why a version could not be converted."""
+    values = {"status": ModelStatus.ERROR, "error_summary": error_summary, "sample": None}
+    rows.update(db, "model_versions", version_id, values)
+
+
+def set_converting(db: Database, version_id: int) -> None:
+    """Say that a version's conversion has begun."""
+    rows.update(db, "model_versions", version_id, {"status": ModelStatus.CONVERTING})
+
+
+def set_ready(db: Database, version_id: int, converted: Converted) -> None:
+    """Keep what was found out about a version, which can be deployed from now on."""
+    found = converted.found
+    values = {
+        "status": ModelStatus.READY,
+        "runtime": found.runtime,
+        "signature": msgspec.json.encode(found.signature).decode() if found.signature else None,
+        "artifact_sha": converted.artifact_sha,
+        "requirements": msgspec.json.encode(converted.requirements).decode(),
+        "note": found.note,
+        "error_summary": None,
+        "sample": None,
+    }
+    rows.update(db, "model_versions", version_id, values)
+
+
+def unready(db: Database) -> list[int]:
+    """Return the versions whose conversion was not finished, oldest first."""
+    sql = "SELECT id FROM model_versions WHERE status IN ('pending_conversion', 'converting') ORDER BY id"
+    return [row["id"] for row in rows.query(db, sql)]
+
+
+def sample(db: Database, version_id: int) -> Sample | None:
+    """Return the records that came with a version that is not converted yet."""
+    row = rows.first(db, "SELECT sample FROM model_versions WHERE id = :id", {"id": version_id})
+    return msgspec.json.decode(row["sample"]) if row and row["sample"] else None
+
+
+def stored(db: Database, version_id: int) -> StoredModel | None:
+    """Return what it takes to load a version."""
+    row = rows.first(db, f"{_VERSIONS} WHERE v.id = :id", {"id": version_id})
+    if row is None:
+        return None
+    return StoredModel(
+        configured=_configured(row),
+        file_sha=row["artifact_sha"] or row["sha"],
+        requirements=msgspec.json.decode(row["requirements"]),
+    )
 
 
 def insert_config(db: Database, model_version_id: int, settings: dict[str, Any]) -> ModelConfig:
     """Add a configuration to a model version; the newest counts."""
     text = msgspec.json.encode(settings).decode()
     values = {"model_version_id": model_version_id, "config": text, "created_at": rows.present()}
-    return _config(rows.insert(db, "model_configs", values), model_version_id, text)
+    config_id = rows.insert(db, "model_configs", values)
+    version_row = rows.first(db, "SELECT runtime FROM model_versions WHERE id = :id", {"id": model_version_id})
+    assert version_row is not None, "a configuration's version exists (foreign key)"
+    return _config(config_id, model_version_id, version_row["runtime"], text)
 
 
 def get(db: Database, model_id: int) -> Model | None:
@@ -168,10 +237,14 @@ def referenced(db: Database, workspace_id: int, reference: ModelReference) -> Co
 
 def config(db: Database, config_id: int) -> ModelConfig | None:
     """Return a configuration by id."""
-    row = rows.first(db, "SELECT * FROM model_configs WHERE id = :id", {"id": config_id})
-    return _config(row["id"], row["model_version_id"], row["config"]) if row else None
+    sql = (
+        "SELECT c.*, v.runtime FROM model_configs c JOIN model_versions v ON v.id = c.model_version_id WHERE c.id = :id"
+    )
+    row = rows.first(db, sql, {"id": config_id})
+    return _config(row["id"], row["model_version_id"], row["runtime"], row["config"]) if row else None
 
 
 def known_shas(db: Database) -> set[str]:
     """Return the SHA-256 of every file that a version refers to."""
-    return {row["sha"] for row in rows.query(db, "SELECT DISTINCT sha FROM model_versions")}
+    sql = "SELECT sha FROM model_versions UNION SELECT artifact_sha FROM model_versions WHERE artifact_sha IS NOT NULL"
+    return {row["sha"] for row in rows.query(db, sql)}

@@ -31,20 +31,10 @@ def _version(row: rows.RowValues) -> PipelineVersion:
     )
 
 
-def insert_version(
-    db: Database, workspace_id: int, name: str, definition: Definition, user_id: str, *, must_be_new: bool = False
-) -> PipelineVersion | None:
-    """Add a version to the pipeline called ``name``, made when new (A2).
-
-    Returns
-    -------
-    PipelineVersion or None
-        None when ``must_be_new`` and the name is taken; nothing was written then.
-    """
+def insert_version(db: Database, workspace_id: int, name: str, definition: Definition, user_id: str) -> PipelineVersion:
+    """Add a version to the pipeline called ``name``, made when new (A2)."""
     present = instant(now())
     existing = by_name(db, workspace_id, name)
-    if existing is not None and must_be_new:
-        return None
     if existing is None:
         pipeline_id = rows.insert(
             db,
@@ -75,9 +65,16 @@ def insert_version(
     return _version({**values, "id": rows.insert(db, "pipeline_versions", values)})
 
 
+def remove(db: Database, pipeline_id: int) -> None:
+    """Have a pipeline not be found or listed any more, and its name free; its rows stay, logs and records name them."""
+    # A key that no name has: the table's rule of unique names then leaves the old one to a new pipeline.
+    values = {"removed_at": rows.present(), "name_key": f"/removed/{pipeline_id}"}
+    rows.update(db, "pipelines", pipeline_id, values)
+
+
 def get(db: Database, pipeline_id: int) -> Pipeline | None:
     """Return a pipeline by id."""
-    row = rows.first(db, "SELECT * FROM pipelines WHERE id = :id", {"id": pipeline_id})
+    row = rows.first(db, "SELECT * FROM pipelines WHERE id = :id AND removed_at IS NULL", {"id": pipeline_id})
     return _pipeline(row) if row else None
 
 
@@ -96,7 +93,9 @@ def by_name(db: Database, workspace_id: int, name: str) -> Pipeline | None:
 
 def in_workspace(db: Database, workspace_id: int | None) -> list[Pipeline]:
     """Return pipelines, oldest first: of one workspace, or all."""
-    sql = "SELECT * FROM pipelines WHERE :workspace IS NULL OR workspace_id = :workspace ORDER BY id"
+    sql = """
+    SELECT * FROM pipelines WHERE removed_at IS NULL AND (:workspace IS NULL OR workspace_id = :workspace) ORDER BY id
+    """
     return [_pipeline(row) for row in rows.query(db, sql, {"workspace": workspace_id})]
 
 
@@ -109,6 +108,13 @@ def version(db: Database, version_id: int) -> PipelineVersion | None:
 def version_by_uuid(db: Database, version_uuid: str) -> PipelineVersion | None:
     """Return a pipeline version by its UUID."""
     row = rows.first(db, "SELECT * FROM pipeline_versions WHERE version = :uuid", {"uuid": version_uuid})
+    return _version(row) if row else None
+
+
+def newest_version(db: Database, pipeline_id: int) -> PipelineVersion | None:
+    """Return a pipeline's newest version."""
+    sql = "SELECT * FROM pipeline_versions WHERE pipeline_id = :id ORDER BY id DESC LIMIT 1"
+    row = rows.first(db, sql, {"id": pipeline_id})
     return _version(row) if row else None
 
 

@@ -45,8 +45,8 @@ def by_name(db: Database, name: str) -> Workspace | None:
 def all_with_contents(db: Database, user_id: str | None) -> list[WorkspaceContents]:
     """Return workspaces with what they hold, oldest first: all, or those that a user created."""
     sql = "SELECT * FROM workspaces WHERE :user IS NULL OR created_by = :user ORDER BY id"
-    models = _ids_by_workspace(db, "models")
-    pipelines = _ids_by_workspace(db, "pipelines")
+    models = _ids_by_workspace(db, "SELECT id, workspace_id FROM models ORDER BY id")
+    pipelines = _ids_by_workspace(db, "SELECT id, workspace_id FROM pipelines WHERE removed_at IS NULL ORDER BY id")
     return [
         WorkspaceContents(
             id=row["id"],
@@ -61,9 +61,9 @@ def all_with_contents(db: Database, user_id: str | None) -> list[WorkspaceConten
     ]
 
 
-def _ids_by_workspace(db: Database, table: str) -> dict[int, list[int]]:
+def _ids_by_workspace(db: Database, sql: str) -> dict[int, list[int]]:
     found: dict[int, list[int]] = {}
-    for row in rows.query(db, f"SELECT id, workspace_id FROM {table} ORDER BY id"):  # noqa: S608  a constant of ours
+    for row in rows.query(db, sql):
         found.setdefault(row["workspace_id"], []).append(row["id"])
     return found
 

@@ -7,13 +7,16 @@ import contextlib
 import hashlib
 import time
 
+import msgspec
+
 from jupyter_wallaroo.engine.arena import Region
 from jupyter_wallaroo.engine.frames import Buffer
 from jupyter_wallaroo.errors import Conflict, EngineFailure, NotFound, TooLarge, Unavailable
 from jupyter_wallaroo.supervisor.process import EngineGone, Reply
 from jupyter_wallaroo.supervisor.replica import Replica, pod_suffix
-from jupyter_wallaroo.supervisor.spec import DeploymentSpec, Limits
+from jupyter_wallaroo.supervisor.spec import DeploymentSpec, Limits, OnRefused
 from jupyter_wallaroo.types.deployment import Status
+from jupyter_wallaroo.types.event import UNDEPLOYED, DeploymentChanged, Notify
 
 DRAIN_LIMIT_S = 20.0
 POISON_MEMORY_S = 60.0
@@ -31,15 +34,22 @@ class Deployment:
         What holds for every deployment.
     starts
         Shared by all replicas of the server, see `Replica`.
+    notify
+        Told when its status, version or number of running replicas changes.
+    refused
+        Told when a replacement does not come up.
     """
 
-    def __init__(self, spec: DeploymentSpec, limits: Limits, starts: asyncio.Semaphore) -> None:
+    def __init__(
+        self, spec: DeploymentSpec, limits: Limits, starts: asyncio.Semaphore, notify: Notify, refused: OnRefused
+    ) -> None:
         self.spec = spec
         self.lb_name = f"engine-lb-{self._hash(spec)}-{pod_suffix()}"
         self.refusal: str | None = None
         """Why the last replacement was not taken, None when it was."""
         self._limits = limits
         self._starts = starts
+        self._refused = refused
         self._waiting: list[asyncio.Future[None]] = []
         self._in_flight = 0
         self._idle = asyncio.Event()
@@ -48,14 +58,19 @@ class Deployment:
         self._poison: dict[bytes, float] = {}
         self._replacing: asyncio.Task[None] | None = None
         self._retiring: set[asyncio.Task[None]] = set()
-        self.replicas = self._make(spec)
+        self._fresh: list[Replica] = []
+        self._notify = notify
+        self._told: DeploymentChanged | None = None
+        self._past_restarts = 0
+        self.replicas = self._make(spec, spec.resources.replicas)
+        self.tell()
 
     @staticmethod
     def _hash(spec: DeploymentSpec) -> str:
         return hashlib.sha256(f"{spec.name}:{spec.pipeline_version}".encode()).hexdigest()[:10]
 
-    def _make(self, spec: DeploymentSpec) -> list[Replica]:
-        names = [f"engine-{self._hash(spec)}-{pod_suffix()}" for _ in range(spec.resources.replicas)]
+    def _make(self, spec: DeploymentSpec, count: int) -> list[Replica]:
+        names = [f"engine-{self._hash(spec)}-{pod_suffix()}" for _ in range(count)]
         return [Replica(name, spec, self._limits, self._starts, self._changed) for name in names]
 
     @property
@@ -69,10 +84,35 @@ class Deployment:
         """How many requests wait for an answer."""
         return self._in_flight
 
+    @property
+    def restarts(self) -> int:
+        """How many engine processes were lost and started again, those of earlier versions included."""
+        return self._past_restarts + sum(replica.restarts for replica in self.replicas)
+
+    def tell(self, status: str | None = None) -> None:
+        """Tell whoever listens how it is, unless they know; ``status`` in place of its own."""
+        reasons = [replica.reason for replica in self.replicas if replica.reason]
+        event = DeploymentChanged(
+            deployment_id=self.spec.id,
+            deployment=self.spec.name,
+            pipeline_id=self.spec.pipeline_id,
+            pipeline=self.spec.pipeline_name,
+            pipeline_version=self.spec.pipeline_version,
+            status=status or self.status,
+            replicas_running=sum(replica.status is Status.RUNNING for replica in self.replicas),
+            replicas_wanted=len(self.replicas),
+            reason=next(iter(reasons), self.refusal),
+        )
+        is_over = self._told is not None and self._told.status == UNDEPLOYED
+        if event != self._told and not is_over:
+            self._told = event
+            self._notify(event)
+
     async def infer(self, head: bytes, body: Buffer | Region, deadline: float) -> Reply:
         """Have one request answered by the replica that owes least.
 
-        A request whose replica dies is sent to another one once: models are functions of their input.
+        A request whose replica dies over it is sent to another one once: models are functions of their input. One that
+        only waited behind another is sent on as often as its time allows.
 
         Parameters
         ----------
@@ -102,8 +142,8 @@ class Deployment:
         self._in_flight += 1
         self._idle.clear()
         try:
-            reason = ""
-            for _ in range(ATTEMPTS):
+            reason, lost = "", 0
+            while lost < ATTEMPTS:
                 replica = self._pick() or await self._wait_for_replica(deadline)
                 try:
                     return await replica.call(head, body, deadline)
@@ -115,6 +155,7 @@ class Deployment:
                             hint="Send fewer rows per request, or deploy with more memory.",
                         ) from None
                     reason = gone.reason
+                    lost += gone.was_worked_on
             self._poison[_digest(body)] = time.monotonic() + POISON_MEMORY_S
             raise EngineFailure(
                 f"Two engines of deployment {self.spec.name!r} were lost while answering this request: {reason}.",
@@ -169,6 +210,7 @@ class Deployment:
         for waiter in waiting:
             if not waiter.done():
                 waiter.set_result(None)
+        self.tell()
 
     async def _settled(self, replicas: list[Replica]) -> None:
         while any(replica.status is Status.STARTING for replica in replicas):
@@ -176,29 +218,62 @@ class Deployment:
             self._waiting.append(waiter)
             await waiter
 
-    def replace(self, spec: DeploymentSpec) -> None:
+    def replace(self, spec: DeploymentSpec) -> list[str]:
         """Run another version in this one's place: prepared beside it, switched when ready, the old drained.
 
-        Should the new one not come up, the old one goes on and `refusal` says why.
+        Should the new one not come up, the old one goes on and `refusal` says why. Where only the number of replicas
+        differs, those that run stay as they are.
+
+        Returns
+        -------
+        list of str
+            The replicas that go on until the new ones are ready, and then end.
         """
         if self._replacing is not None:
             self._replacing.cancel()
+        if self._is_of_size(spec) and self.status is not Status.ERROR:
+            self._resize(spec)
+            return []
         self._replacing = asyncio.get_running_loop().create_task(self._replace(spec))
+        return [replica.name for replica in self.replicas]
+
+    def _is_of_size(self, spec: DeploymentSpec) -> bool:
+        """Tell whether ``spec`` is what runs, but perhaps for the number of replicas."""
+        resources = msgspec.structs.replace(self.spec.resources, replicas=spec.resources.replicas)
+        return msgspec.structs.replace(self.spec, resources=resources, release_id=spec.release_id) == spec
+
+    def _resize(self, spec: DeploymentSpec) -> None:
+        """Have more replicas, which serve as soon as each is ready, or fewer, those first that do not run."""
+        self.refusal = None
+        # The rest stays as it is, even its identity: replicas that run are found by the models that they were given.
+        self.spec = msgspec.structs.replace(self.spec, resources=spec.resources, release_id=spec.release_id)
+        count = spec.resources.replicas
+        present = sorted(self.replicas, key=lambda replica: replica.status is not Status.RUNNING)
+        kept, surplus = present[:count], present[count:]
+        self.replicas = [*kept, *self._make(self.spec, count - len(kept))]
+        if surplus:
+            self._retire(surplus)
 
     async def _replace(self, spec: DeploymentSpec) -> None:
         self.refusal = None
-        fresh = self._make(spec)
+        fresh = self._fresh = self._make(spec, spec.resources.replicas)
         try:
             if self.status is not Status.ERROR:
                 await self._settled(fresh)
             failed = [replica for replica in fresh if replica.status is Status.ERROR]
             if failed:
                 self.refusal = f"Version {spec.pipeline_version} was not taken: {failed[0].reason}"
+                self.tell()
+                self._refused(spec, self.spec)
                 await self._stop(fresh)
                 return
         except asyncio.CancelledError:
             await self._stop(fresh)
             raise
+        finally:
+            if self._fresh is fresh:
+                self._fresh = []
+        self._past_restarts = self.restarts
         old, self.replicas, self.spec = self.replicas, fresh, spec
         self._changed()
         self._retire(old)
@@ -220,7 +295,7 @@ class Deployment:
 
     def check(self, now: float) -> None:
         """Look after every process of this deployment."""
-        for replica in self.replicas:
+        for replica in (*self.replicas, *self._fresh):
             replica.check(now)
 
     async def stop(self, *, drain_s: float = DRAIN_LIMIT_S) -> None:

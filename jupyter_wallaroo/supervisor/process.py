@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -17,6 +17,7 @@ import msgspec
 from jupyter_wallaroo import errors
 from jupyter_wallaroo.engine.arena import Arena, Region
 from jupyter_wallaroo.engine.frames import Buffer, FrameConnection, Kind
+from jupyter_wallaroo.types.plan import Start
 
 SOCKET_BYTES = 4 * 2**20
 """What may be under way each way; the system grants less where it is told to."""
@@ -38,11 +39,22 @@ Reply = tuple[bytes, Buffer]
 
 
 class EngineGone(Exception):
-    """The process ended while it owed an answer; ``reason`` says how, and whether it was for its use of memory."""
+    """The process ended while it owed an answer.
 
-    def __init__(self, reason: str, *, is_memory: bool = False) -> None:
+    Parameters
+    ----------
+    reason
+        How it ended.
+    was_worked_on
+        Whether it was at this request, and not at one before it, so that this one may be what ended it.
+    is_memory
+        Whether it was ended for its use of memory over this request.
+    """
+
+    def __init__(self, reason: str, *, was_worked_on: bool = False, is_memory: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.was_worked_on = was_worked_on
         self.is_memory = is_memory
 
 
@@ -93,38 +105,63 @@ class EngineProcess:
 
     @classmethod
     async def start(
-        cls, role: str, directory: Path, *, memory_bytes: int = 0, cpu_s: int = 0, arena: Arena | None = None
+        cls,
+        role: str,
+        directory: Path,
+        *,
+        memory_bytes: int = 0,
+        cpu_s: int = 0,
+        arena: Arena | None = None,
+        interpreter: str = sys.executable,
+        variables: Mapping[str, str] | None = None,
+        peers: Sequence[socket.socket] = (),
     ) -> EngineProcess:
         """Start ``python -m jupyter_wallaroo.engine`` in a role; it answers once it is up.
 
         Parameters
         ----------
         role
-            replica, inspector or archivist.
+            replica, sidekick, inspector, archivist or analyst.
         directory
             Its working directory, which should be empty.
         memory_bytes, cpu_s
             Limits of its address space and CPU time; 0: none.
         arena
             Where large bodies lie that it may read.
+        interpreter, variables
+            The Python that runs it, and what is added to its environment.
+        peers
+            Connected sockets that it inherits: a replica's to its sidekicks, a sidekick's to its replica.
+
+        Raises
+        ------
+        OSError
+            It cannot be started.
         """
         ours, theirs = socket.socketpair()
         for end in (ours, theirs):
             end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SOCKET_BYTES)
         with theirs:
-            shared = (arena.fd, arena.size_bytes) if arena is not None else ()
-            arguments = (role, theirs.fileno(), os.getpid(), memory_bytes, cpu_s, *shared)
+            begin = Start(
+                role=role,
+                socket=theirs.fileno(),
+                parent=os.getpid(),
+                memory_bytes=memory_bytes,
+                cpu_s=cpu_s,
+                arena=(arena.fd, arena.size_bytes) if arena is not None else None,
+                peers=[peer.fileno() for peer in peers],
+            )
             process = await asyncio.create_subprocess_exec(
-                sys.executable,
+                interpreter,
                 "-P",
                 "-m",
                 "jupyter_wallaroo.engine",
-                *(str(argument) for argument in arguments),
+                msgspec.json.encode(begin).decode(),
                 cwd=directory,
-                env=environment(),
+                env=environment() | dict(variables or {}),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.DEVNULL,
-                pass_fds=(theirs.fileno(), *shared[:1]),
+                pass_fds=(begin.socket, *(begin.arena or ())[:1], *begin.peers),
                 start_new_session=True,
             )
         self = cls(process)
@@ -141,6 +178,11 @@ class EngineProcess:
     def is_alive(self) -> bool:
         """Whether the process can be called: it has neither ended nor closed its connection."""
         return self._is_connected and not self._ended.done()
+
+    @property
+    def reason(self) -> str:
+        """How the process came to its end, "" while it is not known."""
+        return self._reason
 
     @property
     def in_flight(self) -> int:
@@ -211,8 +253,11 @@ class EngineProcess:
 
     def kill_for_memory(self, limit_bytes: int) -> None:
         """End a process that is over its limit; the requests it owes answers to are told why."""
-        self.was_too_large = True
-        reason = f"it used more than its memory limit of {limit_bytes // 2**20} MiB"
+        self.end_for(f"it used more than its memory limit of {limit_bytes // 2**20} MiB", is_memory=True)
+
+    def end_for(self, reason: str, *, is_memory: bool = False) -> None:
+        """End the process at once and fail what it owes with ``reason``, perhaps another process's use of memory."""
+        self.was_too_large = is_memory
         self._is_connected = False
         self.kill(reason)
         self._fail_calls(reason)
@@ -224,8 +269,7 @@ class EngineProcess:
         self._reason = self._reason or why
         if self._process.returncode is None:
             # Not Popen.kill: it polls first, and may so take the exit status from under asyncio, which then says 255.
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self._process.pid, signal.SIGKILL)
+            self._kill_group()
 
     async def until_idle(self) -> None:
         """Wait until the process owes no answer, or is gone."""
@@ -249,8 +293,14 @@ class EngineProcess:
             self.kill()
             await self.wait()
 
+    def _kill_group(self) -> None:
+        """End the process and whatever its model's code started: it leads a process group of its own."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+
     async def _watch(self) -> str:
         code = await self._process.wait()
+        self._kill_group()
         if not self._reason:
             self._reason = f"ended by {signal.Signals(-code).name}" if code < 0 else f"exited with status {code}"
         self._fail_calls(self._reason)
@@ -259,10 +309,12 @@ class EngineProcess:
 
     def _fail_calls(self, reason: str) -> None:
         calls, self._calls = self._calls, {}
-        for call in calls.values():
+        for place, call in enumerate(calls.values()):
             call.end()
             if not call.future.done():
-                call.future.set_exception(EngineGone(reason, is_memory=self.was_too_large))
+                is_first = not place  # requests are worked on one at a time, in order
+                gone = EngineGone(reason, was_worked_on=is_first, is_memory=is_first and self.was_too_large)
+                call.future.set_exception(gone)
         self._tell_idle()
 
     def _tell_idle(self) -> None:

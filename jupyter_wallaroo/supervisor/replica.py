@@ -12,8 +12,9 @@ import msgspec
 
 from jupyter_wallaroo.engine.arena import Region
 from jupyter_wallaroo.engine.frames import Buffer, Kind
-from jupyter_wallaroo.errors import WallarooError
+from jupyter_wallaroo.errors import DeadlineExceeded, InvalidModel, WallarooError
 from jupyter_wallaroo.supervisor.process import EngineGone, EngineProcess, OnChange, Reply
+from jupyter_wallaroo.supervisor.sidekick import SidekickProcess
 from jupyter_wallaroo.supervisor.spec import DeploymentSpec, Limits
 from jupyter_wallaroo.types.deployment import Status
 from jupyter_wallaroo.types.plan import Plan
@@ -56,6 +57,8 @@ class Replica:
         self.name = name
         self.reason: str | None = None
         self.has_run = False
+        self.restarts = 0
+        """How many processes it lost and replaced by another."""
         self.is_refused = False
         self._phase = Status.STARTING
         self._spec = spec
@@ -63,6 +66,7 @@ class Replica:
         self._starts = starts
         self._changed = changed
         self._process: EngineProcess | None = None
+        self.sidekicks: list[SidekickProcess] = []
         self._crashes: deque[float] = deque()
         self._served = False
         self._task = asyncio.get_running_loop().create_task(self._keep_running())
@@ -100,6 +104,8 @@ class Replica:
         if process is None or not process.is_alive:
             return
         process.check(now)
+        for sidekick in self.sidekicks:
+            sidekick.check()
         limit = self._spec.resources.memory_bytes
         if limit and process.resident_bytes() > limit:
             process.kill_for_memory(limit)
@@ -110,6 +116,7 @@ class Replica:
         await asyncio.gather(self._task, return_exceptions=True)
         if self._process is not None:
             await self._process.stop()
+        await self._end_sidekicks()
 
     async def _keep_running(self) -> None:
         while True:
@@ -120,6 +127,7 @@ class Replica:
                 self.is_refused = True
                 self._changed()
                 return
+            self.restarts += 1
             now = time.monotonic()
             if self._process is not None and self._process.was_too_large and self._served:
                 self._set(Status.STARTING, f"The engine process was lost over one request: {reason}.")
@@ -133,41 +141,110 @@ class Replica:
             await asyncio.sleep(BACK_OFF_S[min(count, len(BACK_OFF_S)) - 1])
 
     async def _run_once(self) -> str:
-        """Start a process, load the models, and wait for its end; return how that came.
+        """Start the processes, load the models, and wait for the first end; return how that came.
 
         Raises
         ------
         WallarooError
             The models cannot be loaded; trying again would not help.
         """
-        async with self._starts:
-            memory_bytes = self._spec.resources.memory_bytes
-            try:
-                process = await EngineProcess.start(
-                    "replica",
-                    self._limits.work_directory,
-                    memory_bytes=memory_bytes + MEMORY_HEADROOM_BYTES if memory_bytes else 0,
-                    arena=self._limits.arena,
-                )
-            except OSError as error:
-                return f"it could not be started ({error.strerror})"
-            self._process = process
-            try:
-                await process.call(Kind.LOAD, _encode(self._plan()), b"", time.monotonic() + self._limits.load_s)
-            except EngineGone:
-                return await process.wait()
-            except WallarooError:
-                await process.stop()
-                raise
-            except asyncio.CancelledError:
-                process.kill("it was stopped")
-                raise
-        self._set(Status.RUNNING, None)
-        self.has_run = True
-        loaded = time.monotonic()
-        reason = await process.wait()
-        self._served = time.monotonic() - loaded > SERVED_S
-        return reason
+        try:
+            async with self._starts:
+                try:
+                    process = await self._start()
+                except OSError as error:
+                    return f"it could not be started ({error.strerror})"
+                try:
+                    await self._load(process)
+                except EngineGone:
+                    await self._end_if_lost_beside(process)
+                    return await process.wait()
+                except WallarooError:
+                    await process.stop()
+                    raise
+                except asyncio.CancelledError:
+                    process.kill("it was stopped")
+                    raise
+            self._set(Status.RUNNING, None)
+            self.has_run = True
+            loaded = time.monotonic()
+            reason = await self._first_end(process)
+            self._served = time.monotonic() - loaded > SERVED_S
+            return reason
+        finally:
+            await self._end_sidekicks()
+
+    async def _start(self) -> EngineProcess:
+        for spec in self._spec.sidekicks:
+            self.sidekicks.append(await SidekickProcess.start(spec, self._limits))
+        memory_bytes = self._spec.resources.memory_bytes
+        peers = [sidekick.peer for sidekick in self.sidekicks]
+        self._process = await EngineProcess.start(
+            "replica",
+            self._limits.work_directory,
+            memory_bytes=memory_bytes + MEMORY_HEADROOM_BYTES if memory_bytes else 0,
+            arena=self._limits.arena,
+            peers=peers,
+        )
+        for peer in peers:
+            peer.close()
+        return self._process
+
+    async def _load(self, process: EngineProcess) -> None:
+        """Have every process load what it runs.
+
+        Raises
+        ------
+        EngineGone
+            One of them ended.
+        InvalidModel
+            A model cannot be loaded, or not in time; says which.
+        """
+        limit_s = self._limits.load_s
+        calls = {sidekick.load(limit_s): repr(sidekick.spec.model.name) for sidekick in self.sidekicks}
+        own = process.call(Kind.LOAD, _encode(self._plan()), b"", time.monotonic() + limit_s)
+        calls[own] = "the engine's own models"
+        try:
+            done, late = await asyncio.wait(calls, timeout=limit_s, return_when=asyncio.FIRST_EXCEPTION)
+        finally:
+            for call in calls:
+                call.cancel()
+        failures = [failure for call in done if (failure := call.exception()) is not None]
+        if failures and not isinstance(failures[0], DeadlineExceeded):
+            raise failures[0]
+        if failures or late:
+            slow = sorted(calls[call] for call in (late or {own}))
+            raise InvalidModel(
+                f"Loading {' and '.join(slow)} took longer than {limit_s:.0f} s.",
+                hint="Have the model do less when it is loaded, or raise WallarooApp.load_time_limit_s.",
+            )
+
+    async def _first_end(self, process: EngineProcess) -> str:
+        """Wait until the replica or one of its sidekicks has ended; none of them goes on without the others."""
+        loop = asyncio.get_running_loop()
+        waiting = [loop.create_task(beside.process.wait()) for beside in self.sidekicks]
+        own = loop.create_task(process.wait())
+        try:
+            await asyncio.wait([own, *waiting], return_when=asyncio.FIRST_COMPLETED)
+            if not own.done():
+                await self._end_if_lost_beside(process)
+            return await own
+        finally:
+            for task in (own, *waiting):
+                task.cancel()
+
+    async def _end_if_lost_beside(self, process: EngineProcess) -> None:
+        """End the engine's process when one of its sidekicks has ended, and have it say which and how that came."""
+        for sidekick in self.sidekicks:
+            if not sidekick.process.is_alive:
+                how = await sidekick.process.wait()
+                reason = f"the sidekick of model {sidekick.spec.model.name!r} was lost: {how}"
+                process.end_for(reason, is_memory=sidekick.process.was_too_large)
+                return
+
+    async def _end_sidekicks(self) -> None:
+        ending, self.sidekicks = self.sidekicks, []
+        await asyncio.gather(*(sidekick.end() for sidekick in ending))
 
     def _plan(self) -> Plan:
         spec = self._spec
@@ -175,6 +252,7 @@ class Replica:
             pipeline_name=spec.pipeline_name,
             pipeline_version=spec.pipeline_version,
             models=spec.models,
+            steps=spec.steps,
             journal_directory=spec.journal_directory,
             replica=self.name,
             threads=max(1, int(spec.resources.cpus)),

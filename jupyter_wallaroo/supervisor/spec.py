@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from msgspec import Struct
 
 from jupyter_wallaroo.engine.arena import Arena
-from jupyter_wallaroo.types.plan import Durability, PlannedModel
+from jupyter_wallaroo.types.plan import Durability, PlannedModel, PlannedStep
 
 
 class Resources(Struct, frozen=True, kw_only=True):
@@ -18,18 +19,39 @@ class Resources(Struct, frozen=True, kw_only=True):
     memory_bytes: int
 
 
+class SidekickSpec(Struct, frozen=True, kw_only=True):
+    """A model that runs beside each replica: in which Python, with which resources and variables.
+
+    ``uid`` is ``{model name}-{model version id}``, the vendor's key for it (contract/deployment_config.md).
+    """
+
+    uid: str
+    model: PlannedModel
+    interpreter: str
+    resources: Resources
+    variables: dict[str, str]
+
+
 class DeploymentSpec(Struct, frozen=True, kw_only=True):
-    """One deployment: ``name`` is ``{deploy_id}-{id}``."""
+    """One deployment: ``name`` is ``{deploy_id}-{id}``; ``release_id`` numbers what it was ever told."""
 
     id: int
+    release_id: int
     name: str
     pipeline_id: int
     pipeline_name: str
     pipeline_version_id: int
     pipeline_version: str
     models: list[PlannedModel]
+    steps: list[PlannedStep]
+    sidekicks: list[SidekickSpec]
+    """One for each model that the engine does not run itself, in their order."""
     resources: Resources
     journal_directory: str
+
+
+OnRefused = Callable[[DeploymentSpec, DeploymentSpec], None]
+"""Called with what did not come up, and with what goes on running."""
 
 
 class Limits(Struct, frozen=True, kw_only=True):
@@ -42,5 +64,7 @@ class Limits(Struct, frozen=True, kw_only=True):
     durability: Durability
     work_directory: Path
     """An empty directory that engine processes run in."""
+    sidekick_directory: Path
+    """Where each sidekick has a directory of its own."""
     arena: Arena
     """Where large request bodies lie."""

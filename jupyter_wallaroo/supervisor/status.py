@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from jupyter_wallaroo.supervisor.deployment import Deployment
 from jupyter_wallaroo.supervisor.replica import Replica
-from jupyter_wallaroo.supervisor.spec import DeploymentSpec
+from jupyter_wallaroo.supervisor.spec import DeploymentSpec, SidekickSpec
 from jupyter_wallaroo.types.deployment import (
     DeploymentStatus,
     EngineStatus,
@@ -22,7 +22,10 @@ _PHASE = {Status.RUNNING: "Running", Status.STARTING: "Pending", Status.ERROR: "
 
 
 def of(deployment: Deployment) -> DeploymentStatus:
-    """Return the status of a deployment as it is now; a native model has no sidekicks (S1-31)."""
+    """Return the status of a deployment as it is now.
+
+    A model in a process of its own has one sidekick per replica, a native one none (S1-31).
+    """
     engines = [_engine(replica, deployment.spec) for replica in deployment.replicas]
     details = [replica.reason for replica in deployment.replicas if replica.reason]
     if deployment.refusal:
@@ -32,7 +35,7 @@ def of(deployment: Deployment) -> DeploymentStatus:
         details=details,
         engines=engines,
         engine_lbs=[_load_balancer(deployment.lb_name)],
-        sidekicks=[],
+        sidekicks=[_sidekick(replica, spec) for replica in deployment.replicas for spec in deployment.spec.sidekicks],
         helm=[],
     )
 
@@ -62,6 +65,30 @@ def _engine(replica: Replica, spec: DeploymentSpec) -> EngineStatus:
         info=info,
         pipeline_statuses=PipelineStatuses(pipelines=[PipelineStatus(id=spec.pipeline_name, status=replica.status)]),
         model_statuses=ModelStatuses(models=models),
+    )
+
+
+def _sidekick(replica: Replica, spec: SidekickSpec) -> PodStatus:
+    """Return the entry of one model beside one replica: they start, run and end together."""
+    process = next((found.process for found in replica.sidekicks if found.spec is spec), None)
+    name = f"engine-sidekick-{spec.uid}-{replica.name.removeprefix('engine-')}"
+    return PodStatus(
+        ip=LOOPBACK,
+        name=name,
+        status=_PHASE[replica.status],
+        reason=replica.reason,
+        details=[],
+        info=PodInfo(
+            name=name,
+            ip=LOOPBACK,
+            status=_PHASE[replica.status],
+            health=replica.status,
+            reason=replica.reason,
+            details=[],
+            labels={"pid": str(process.pid)} if process and process.is_alive else {},
+            required_cpu=f"{spec.resources.cpus:g}",
+            required_memory=f"{spec.resources.memory_bytes // 2**20}Mi" if spec.resources.memory_bytes else None,
+        ),
     )
 
 

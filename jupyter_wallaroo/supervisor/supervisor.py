@@ -1,18 +1,21 @@
-"""All deployments of a server, and the archivist beside them."""
+"""All deployments of a server, and beside them the archivist and the analyst."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import Iterable
 
 from jupyter_wallaroo.errors import WallarooError
+from jupyter_wallaroo.supervisor.analyst import AnalystProcess
 from jupyter_wallaroo.supervisor.archivist import ArchivistProcess
 from jupyter_wallaroo.supervisor.deployment import Deployment
 from jupyter_wallaroo.supervisor.process import EngineGone
-from jupyter_wallaroo.supervisor.spec import DeploymentSpec, Limits
+from jupyter_wallaroo.supervisor.spec import DeploymentSpec, Limits, OnRefused
 from jupyter_wallaroo.types.deployment import Status
+from jupyter_wallaroo.types.event import UNDEPLOYED, Notify
 from jupyter_wallaroo.types.plan import Archive
 
 _log = logging.getLogger(__name__)
@@ -31,14 +34,23 @@ class Supervisor:
         What holds for every deployment.
     archive
         Where the logs lie and how long they are kept.
+    notify
+        Told of every change of a deployment.
     """
 
-    def __init__(self, limits: Limits, archive: Archive) -> None:
+    def __init__(self, limits: Limits, archive: Archive, notify: Notify) -> None:
         self.archivist = ArchivistProcess(limits.work_directory)
+        self.analyst = AnalystProcess(limits.work_directory)
+        self.on_refused: OnRefused | None = None
+        """Told when a replacement does not come up."""
         self._limits = limits
         self._archive = archive
         self._starts = asyncio.Semaphore(SIMULTANEOUS_STARTS)
+        self.log_bytes: dict[str, int] = {}
+        """What the log of each pipeline takes on disk, by the name of its directory, as last looked at."""
+        self._notify = notify
         self._deployments: dict[int, Deployment] = {}
+        self._past_restarts: Counter[int] = Counter()
         self._ending: set[asyncio.Task[None]] = set()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -49,13 +61,23 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         self._tasks = [loop.create_task(self._check()), loop.create_task(self._archive_logs())]
 
-    def apply(self, spec: DeploymentSpec) -> None:
-        """Run ``spec``: new, or in place of what runs under its id."""
+    def apply(self, spec: DeploymentSpec) -> list[str]:
+        """Run ``spec``: new, or in place of what runs under its id.
+
+        Returns
+        -------
+        list of str
+            The replicas that go on until the new ones are ready, and then end.
+        """
         running = self._deployments.get(spec.id)
-        if running is None:
-            self._deployments[spec.id] = Deployment(spec, self._limits, self._starts)
-        else:
-            running.replace(spec)
+        if running is not None:
+            return running.replace(spec)
+        self._deployments[spec.id] = Deployment(spec, self._limits, self._starts, self._notify, self._refused)
+        return []
+
+    def _refused(self, refused: DeploymentSpec, running: DeploymentSpec) -> None:
+        if self.on_refused is not None:
+            self.on_refused(refused, running)
 
     def get(self, deployment_id: int) -> Deployment | None:
         """Return a running deployment by id."""
@@ -65,6 +87,8 @@ class Supervisor:
         """End a deployment: it is gone for callers at once, and drains in the background."""
         deployment = self._deployments.pop(deployment_id, None)
         if deployment is not None:
+            deployment.tell(UNDEPLOYED)
+            self._past_restarts[deployment.spec.pipeline_id] += deployment.restarts
             task = asyncio.get_running_loop().create_task(deployment.stop())
             self._ending.add(task)
             task.add_done_callback(self._ending.discard)
@@ -74,6 +98,18 @@ class Supervisor:
         replicas = [replica for deployment in self._deployments.values() for replica in deployment.replicas]
         running = sum(replica.status is Status.RUNNING for replica in replicas)
         return len(self._deployments), running, len(replicas)
+
+    @property
+    def deployments(self) -> list[Deployment]:
+        """What is deployed."""
+        return list(self._deployments.values())
+
+    def restarts(self) -> Counter[int]:
+        """Return by pipeline how many engine processes were lost and started again since the server started."""
+        found = self._past_restarts.copy()
+        for deployment in self._deployments.values():
+            found[deployment.spec.pipeline_id] += deployment.restarts
+        return found
 
     @property
     def is_busy(self) -> bool:
@@ -92,7 +128,7 @@ class Supervisor:
         await asyncio.gather(*(deployment.stop(drain_s=drain_s) for deployment in deployments))
         if self._ending:
             await asyncio.wait(self._ending, timeout=drain_s)
-        await self.archivist.stop()
+        await asyncio.gather(self.archivist.stop(), self.analyst.stop())
 
     async def _check(self) -> None:
         while True:
@@ -101,11 +137,15 @@ class Supervisor:
             for deployment in self._deployments.values():
                 deployment.check(now)
             self.archivist.check(now)
+            self.analyst.check(now)
 
     async def _archive_logs(self) -> None:
         while True:
             try:
-                await self.archivist.archive(self._archive)
+                archived = await self.archivist.archive(self._archive)
+                if archived.is_unfinished:
+                    continue
+                self.log_bytes = archived.log_bytes
             except (WallarooError, EngineGone, OSError) as error:
                 _log.warning("wallaroo: the inference logs were not archived: %s", error)
             await asyncio.sleep(ARCHIVE_PERIOD_S)

@@ -7,10 +7,23 @@ from typing import Any
 
 from msgspec import Struct
 
+from jupyter_wallaroo.secret import MASK
 from jupyter_wallaroo.types.model import ModelReference
 
 EngineConfig = dict[str, Any]
 """The vendor's deployment configuration (contract/deployment_config.md), stored as sent."""
+
+
+def without_variables(config: EngineConfig) -> EngineConfig:
+    """Return a configuration in which the values of environment variables are masked, for what is kept for ever."""
+    images = (config.get("engineAux") or {}).get("images") or {}
+    if not any(image.get("env") for image in images.values()):
+        return config
+    masked = {
+        uid: image | {"env": [{**item, "value": MASK} for item in image.get("env") or []]}
+        for uid, image in images.items()
+    }
+    return {**config, "engineAux": {**config["engineAux"], "images": masked}}
 
 
 class DeployPipeline(Struct, frozen=True, kw_only=True):
@@ -42,6 +55,29 @@ class UndeployPipeline(Struct, frozen=True, kw_only=True):
 
     pipeline_id: int | None = None
     deployment_id: int | None = None
+
+
+class RollBackPipeline(Struct, frozen=True, kw_only=True):
+    """``pipelines/rollback``: a pipeline by id, or by name and workspace; ``to`` is the UUID of a version that ran.
+
+    Without ``to`` it is the version that was deployed before the present one.
+    """
+
+    pipeline_id: int | None = None
+    pipeline_name: str | None = None
+    workspace_id: int | None = None
+    to: str | None = None
+
+
+class RolledBack(Struct, frozen=True, kw_only=True):
+    """``pipelines/rollback``'s answer; ``replacing`` names the engines that go on until the new ones are ready."""
+
+    deployment_id: int
+    deployment: str
+    """``{deploy_id}-{id}``."""
+    from_version: str
+    to_version: str
+    replacing: list[str]
 
 
 class GetDeployment(Struct, frozen=True, kw_only=True):

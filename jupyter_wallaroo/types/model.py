@@ -10,6 +10,9 @@ from typing import Any
 
 from msgspec import Struct, field
 
+from jupyter_wallaroo.types.framework import Framework, ModelStatus, Runtime
+from jupyter_wallaroo.types.tag import Tag
+
 
 class ModelReference(Struct, frozen=True, kw_only=True):
     """The triple by which a pipeline step names one uploaded file (S1-10).
@@ -25,7 +28,7 @@ class ModelReference(Struct, frozen=True, kw_only=True):
 class Conversion(Struct, frozen=True, kw_only=True):
     """How an upload is to be read: its framework and what it needs."""
 
-    framework: str = "onnx"
+    framework: str = Framework.ONNX
     requirements: list[str] = []
     python_version: str = "3.8"
     arch: str | None = None
@@ -45,6 +48,8 @@ class UploadModel(Struct, frozen=True, kw_only=True):
     output_schema: str | None = None
     sha: str | None = None
     """Beyond the vendor's fields: when given, the upload is refused unless the bytes have this SHA-256."""
+    sample: list[dict[str, Any]] | None = None
+    """Beyond the vendor's fields: records that a model converted to ONNX must answer as the original does."""
 
 
 class UploadedId(Struct, frozen=True, kw_only=True):
@@ -95,7 +100,7 @@ class ModelConfig(Struct, frozen=True, kw_only=True):
 
     id: int
     model_version_id: int
-    runtime: str
+    runtime: Runtime
     tensor_fields: list[str] | None = None
     filter_threshold: float | None = None
     input_schema: str | None = None
@@ -118,12 +123,12 @@ class FileInfo(Struct, frozen=True, kw_only=True):
 
 
 class ModelVersion(Struct, frozen=True, kw_only=True):
-    """One uploaded file of a model. ``status`` is ``ready`` once it can be deployed."""
+    """One uploaded file of a model. Only a ``ready`` one can be deployed."""
 
     id: int
     name: str
     workspace_id: int
-    status: str
+    status: ModelStatus
     visibility: str
     file_info: FileInfo
     conversion: Conversion
@@ -132,7 +137,11 @@ class ModelVersion(Struct, frozen=True, kw_only=True):
     created_by: str
     image_path: str | None = None
     error_summary: str | None = None
+    """Why the status is ``error``."""
+    note: str | None = None
+    """Beyond the vendor's fields: what became of the file, such as that it was converted to ONNX."""
     task_id: str | None = None
+    tags: list[Tag] = []
 
 
 class ConfiguredModelVersion(Struct, frozen=True, kw_only=True):
@@ -152,6 +161,17 @@ class GotModelVersion(Struct, frozen=True, kw_only=True):
     """``models/get_version_by_id``'s answer."""
 
     model_version: ConfiguredModelVersion
+
+
+class StoredModel(Struct, frozen=True, kw_only=True):
+    """What a deployment has to know of a version beyond what clients see.
+
+    ``file_sha`` is the SHA-256 of the file to load: the uploaded one, or the ONNX model it was converted to.
+    """
+
+    configured: ConfiguredModelVersion
+    file_sha: str
+    requirements: list[str]
 
 
 class GetModel(Struct, frozen=True, kw_only=True):

@@ -54,6 +54,35 @@ def check_deploy_id(deploy_id: str) -> str:
     )
 
 
+def deploy_id_of(name: str) -> str:
+    """Return a valid deploy id made of a pipeline's name, which may hold spaces.
+
+    Examples
+    --------
+    >>> deploy_id_of("House prices (2)")
+    'house-prices-2'
+    """
+    reduced = re.sub(r"[^a-z0-9._-]+", "-", name.lower())[:MAX_DEPLOY_ID_LENGTH].strip("._-")
+    return reduced or "pipeline"
+
+
+def moment(field: str, text: str) -> datetime:
+    """Return the instant that ``text`` names in ISO 8601, in UTC where it does not say.
+
+    Raises
+    ------
+    InvalidRequest
+        It names none; says in which ``field``.
+    """
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise InvalidRequest(
+            f"{field!r}: expected an ISO 8601 instant such as 2026-11-21T10:00:00+00:00; got {text!r:.40}."
+        ) from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
 def now() -> datetime:
     """Return the present instant, aware, in UTC."""
     return datetime.now(UTC)

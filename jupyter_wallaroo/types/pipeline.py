@@ -7,6 +7,7 @@ from typing import Any
 from msgspec import Struct
 
 from jupyter_wallaroo.types.deployment import DeploymentId
+from jupyter_wallaroo.types.tag import Tag
 from jupyter_wallaroo.types.workspace import Workspace
 
 Definition = dict[str, Any]
@@ -98,6 +99,7 @@ class ListedPipeline(Struct, frozen=True, kw_only=True):
     pipeline_version: PipelineVersion
     pipeline_versions: list[str]
     """UUIDs, newest first (S2-21)."""
+    tags: list[Tag] = []
 
 
 class ListPipelines(Struct, frozen=True, kw_only=True):

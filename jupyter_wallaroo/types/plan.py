@@ -6,10 +6,13 @@ These are words between our own processes; clients never see them.
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Any
 
 from msgspec import Struct
 
+from jupyter_wallaroo.types.framework import Framework, Runtime
 from jupyter_wallaroo.types.model import Signature
+from jupyter_wallaroo.types.rule import Rule
 
 
 class Durability(StrEnum):
@@ -20,28 +23,124 @@ class Durability(StrEnum):
     ANSWER = "answer"
 
 
+Sample = list[dict[str, Any]]
+"""Records of a request."""
+
+
 class PlannedModel(Struct, frozen=True, kw_only=True):
-    """A model to load: its file by path and SHA-256, and how its inputs are called in requests."""
+    """A model to load: which it is, its file by path and SHA-256, and how its columns are called and typed.
+
+    ``sha`` is the uploaded file's, ``file_sha`` that of the file at ``path``, which may have been converted from it.
+    Schemas are base64 of an Arrow schema message.
+    """
 
     name: str
     version: str
     sha: str
     path: str
-    runtime: str
-    signature: Signature
+    file_sha: str
+    framework: Framework
+    runtime: Runtime
+    signature: Signature | None = None
     tensor_fields: list[str] | None = None
+    input_schema: str | None = None
+    output_schema: str | None = None
+    settings: dict[str, Any] = {}
+    """The ``config`` of the upload's ``framework_config``."""
+
+
+class InferStep(Struct, frozen=True, tag=True):
+    """Run models, by their numbers in the plan, all on the same columns; each gives a result."""
+
+    models: list[int]
+
+
+class RandomSplitStep(Struct, frozen=True, tag=True):
+    """Run one model on each row: by chance, in these shares of one, or by the hash of a column's value."""
+
+    models: list[int]
+    shares: list[float]
+    hash_key: str | None = None
+
+
+class KeySplitStep(Struct, frozen=True, tag=True):
+    """Run the model that a column's value names on each row, else the control."""
+
+    control: int
+    key: str
+    routes: dict[str, int]
+
+
+class AuditStep(Struct, frozen=True, tag=True):
+    """Log the results from ``first`` to ``last`` (not included), whether they are answered or not."""
+
+    first: int
+    last: int | None = None
+
+
+class SelectStep(Struct, frozen=True, tag=True):
+    """Go on with one result."""
+
+    index: int
+
+
+class AverageStep(Struct, frozen=True, tag=True):
+    """Go on with the mean of all results."""
+
+
+class ColumnsStep(Struct, frozen=True, tag=True):
+    """Go on with some columns of each output."""
+
+    columns: list[int]
+
+
+class CheckStep(Struct, frozen=True, tag=True):
+    """Mark anomalies among the rows."""
+
+    rules: list[Rule]
+
+
+PlannedStep = (
+    InferStep | RandomSplitStep | KeySplitStep | AuditStep | SelectStep | AverageStep | ColumnsStep | CheckStep
+)
 
 
 class Plan(Struct, frozen=True, kw_only=True):
-    """Everything one replica needs: models run one after the other, each on the columns of the one before."""
+    """Everything one replica needs: steps, each on the columns that the one before gave, and the models they run.
+
+    Each model whose runtime is not the engine's own is run by a sidekick, whose socket is inherited in this order.
+    """
 
     pipeline_name: str
     pipeline_version: str
     models: list[PlannedModel]
+    steps: list[PlannedStep]
     journal_directory: str
     replica: str
     threads: int
     durability: Durability
+
+
+class SidekickPlan(Struct, frozen=True, kw_only=True):
+    """Everything one sidekick needs."""
+
+    model: PlannedModel
+    threads: int
+
+
+class Start(Struct, frozen=True, kw_only=True):
+    """How an engine process begins; numbers of descriptors are of those it inherits.
+
+    ``arena`` is a descriptor and its size in bytes, ``peers`` lead to a replica's sidekicks or a sidekick's replica.
+    """
+
+    role: str
+    socket: int
+    parent: int
+    memory_bytes: int = 0
+    cpu_s: int = 0
+    arena: tuple[int, int] | None = None
+    peers: list[int] = []
 
 
 class MediaType(StrEnum):
@@ -66,11 +165,40 @@ class InferRequest(Struct, frozen=True, array_like=True):
 
 
 class Inspect(Struct, frozen=True, kw_only=True):
-    """An uploaded file to be looked into: ``label`` is how messages call it."""
+    """An uploaded file to be looked into: ``label`` is how messages call it.
+
+    A model that can be converted to ONNX is written to ``artifact``. Schemas are base64 of an Arrow schema message,
+    ``sample`` holds records that both must answer alike.
+    """
 
     path: str
     label: str
-    framework: str
+    framework: Framework
+    artifact: str = ""
+    input_schema: str | None = None
+    output_schema: str | None = None
+    settings: dict[str, Any] = {}
+    sample: Sample | None = None
+    allows_code: bool = True
+    """Whether a format that may run code when it is loaded is read."""
+
+
+class Inspected(Struct, frozen=True, kw_only=True):
+    """What was found: what runs it, its signature if it has one, what it needs installed, and what was done to it."""
+
+    runtime: Runtime
+    signature: Signature | None = None
+    requirements: list[str] = []
+    is_converted: bool = False
+    note: str | None = None
+
+
+class Converted(Struct, frozen=True, kw_only=True):
+    """What is kept of an upload that can be deployed; ``artifact_sha`` is of the ONNX file it was converted to."""
+
+    found: Inspected
+    artifact_sha: str | None
+    requirements: list[str]
 
 
 class Loaded(Struct, frozen=True, kw_only=True):
@@ -79,9 +207,30 @@ class Loaded(Struct, frozen=True, kw_only=True):
     load_s: float
 
 
+class Answered(Struct, frozen=True, array_like=True):
+    """What comes with an answer's body: its format, the rows it answers, and how many of them a validation marked."""
+
+    media: MediaType
+    rows: int
+    anomalies: int
+
+
 class Archive(Struct, frozen=True, kw_only=True):
     """All logs below ``directory`` to be archived; per pipeline at most ``max_bytes`` and ``max_age_s`` (0: no end)."""
 
     directory: str
     max_bytes: int
     max_age_s: float
+
+
+class Archived(Struct, frozen=True, kw_only=True):
+    """One round of archiving.
+
+    ``is_unfinished``: one journal became a segment, and there may be more; a round takes one, so that whoever reads a
+    log need not wait for many. Else there was none, ``retired`` old segments went, and what is left is said in
+    ``log_bytes`` by the names of the pipelines' directories.
+    """
+
+    retired: int
+    log_bytes: dict[str, int]
+    is_unfinished: bool

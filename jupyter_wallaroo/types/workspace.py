@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from msgspec import Struct
 
 
@@ -51,3 +53,54 @@ class WorkspaceList(Struct, frozen=True, kw_only=True):
     """``workspaces/list``'s answer, oldest first."""
 
     workspaces: list[WorkspaceContents]
+
+
+class UserType(StrEnum):
+    """What somebody is in a workspace, as the vendor's API writes it."""
+
+    OWNER = "OWNER"
+    COLLABORATOR = "COLLABORATOR"
+
+
+class ListWorkspaceUsers(Struct, frozen=True, kw_only=True):
+    """``workspaces/list_users``."""
+
+    workspace_id: int
+
+
+class AddWorkspaceUser(Struct, frozen=True, kw_only=True):
+    """``workspaces/add_user``: by ``email`` or ``user_id``; ``user_type`` is owner or collaborator in any case."""
+
+    workspace_id: int
+    email: str | None = None
+    user_id: str | None = None
+    user_type: str | None = None
+
+
+class RemoveWorkspaceUser(Struct, frozen=True, kw_only=True):
+    """``workspaces/remove_user``: by ``email`` or ``user_id``."""
+
+    workspace_id: int
+    email: str | None = None
+    user_id: str | None = None
+
+
+class WorkspaceUser(Struct, frozen=True, kw_only=True):
+    """One user of a workspace."""
+
+    user_id: str
+    user_type: UserType
+    email: str
+    username: str
+
+
+class WorkspaceUserList(Struct, frozen=True, kw_only=True):
+    """``workspaces/list_users``' answer: who made the workspace first, then the others as they were added."""
+
+    users: list[WorkspaceUser]
+
+
+class AffectedRows(Struct, frozen=True, kw_only=True):
+    """``workspaces/remove_user``'s answer: 1 when the user was one of the workspace's, else 0."""
+
+    affected_rows: int

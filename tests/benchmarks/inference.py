@@ -29,8 +29,9 @@ import numpy as np
 import onnxruntime as ort
 import pyarrow as pa
 
+from jupyter_wallaroo.demo import DATA_PATH, MODEL_PATH
 from jupyter_wallaroo.demo.server import PrivateServer
-from jupyter_wallaroo.demo.tour import ARROW, DATA, FLAT, MODEL, RECORDS
+from jupyter_wallaroo.demo.tour import ARROW, FLAT, RECORDS
 from tests.benchmarks import load
 from tests.deploying import deploy, upload
 
@@ -49,15 +50,15 @@ def main() -> None:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="wallaroo-bench-")))
         server = stack.enter_context(PrivateServer(directory))
         client = stack.enter_context(server.client)
-        version = upload(client, MODEL.read_bytes(), "tumour")
+        version = upload(client, MODEL_PATH.read_bytes(), "tumour")
         url = deploy(client, "bench", [version], replicas=options.replicas).url
-        rivals = {kind: stack.enter_context(_fastapi(MODEL, kind)) for kind in ("plain", "tuned")}
+        rivals = {kind: stack.enter_context(_fastapi(MODEL_PATH, kind)) for kind in ("plain", "tuned")}
         table = _measure(url, server.token, rivals, seconds=options.seconds, rounds=options.rounds)
     _print(table)
 
 
 def _features(rows: int) -> np.ndarray[Any, np.dtype[np.float32]]:
-    with pa.memory_map(str(DATA)) as source:
+    with pa.memory_map(str(DATA_PATH)) as source:
         values = pa.ipc.open_file(source).read_all().column(0).combine_chunks()
     matrix = values.flatten().to_numpy().reshape(len(values), -1)
     return np.resize(matrix, (rows, matrix.shape[1]))
@@ -127,7 +128,7 @@ def _session() -> ort.InferenceSession:
     if not _SESSION:
         options = ort.SessionOptions()
         options.intra_op_num_threads = 1
-        _SESSION.append(ort.InferenceSession(MODEL.read_bytes(), options, providers=["CPUExecutionProvider"]))
+        _SESSION.append(ort.InferenceSession(MODEL_PATH.read_bytes(), options, providers=["CPUExecutionProvider"]))
     return _SESSION[0]
 
 

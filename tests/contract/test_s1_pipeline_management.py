@@ -648,4 +648,4 @@ def test_s1_55_a_taken_name_is_refused_for_a_copy(room: Room) -> None:
 
 def test_s1_56_copy_is_kept_as_our_endpoint(room: Room) -> None:
     """It is gone from the vendor's newest client, and in our OpenAPI document."""
-    assert "/pipelines/copy" in room.client.get("openapi.json").json()["paths"]
+    assert "/v1/api/pipelines/copy" in room.client.get("openapi.json").json()["paths"]

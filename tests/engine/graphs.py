@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
+from jupyter_wallaroo.types.framework import Framework, Runtime
 from jupyter_wallaroo.types.model import Signature
-from jupyter_wallaroo.types.plan import Durability, Plan, PlannedModel
+from jupyter_wallaroo.types.plan import Durability, InferStep, Plan, PlannedModel
 
 FLOAT, INT64, STRING, BOOL = TensorProto.FLOAT, TensorProto.INT64, TensorProto.STRING, TensorProto.BOOL
 
@@ -76,7 +77,9 @@ def planned(folder: Path, *files: bytes, tensor_fields: list[str] | None = None,
                 version=f"version-{number}",
                 sha=hashlib.sha256(file).hexdigest(),
                 path=str(path),
-                runtime="onnx",
+                file_sha=hashlib.sha256(file).hexdigest(),
+                framework=Framework.ONNX,
+                runtime=Runtime.ONNX,
                 signature=Signature(inputs=[], outputs=[]),
                 tensor_fields=None if number else tensor_fields,
             )
@@ -85,6 +88,7 @@ def planned(folder: Path, *files: bytes, tensor_fields: list[str] | None = None,
         "pipeline_name": "pipe",
         "pipeline_version": "pipe-version",
         "models": models,
+        "steps": [InferStep([number]) for number in range(len(models))],
         "journal_directory": str(folder / "log" / "journal"),
         "replica": "r0",
         "threads": 1,

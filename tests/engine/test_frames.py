@@ -6,12 +6,14 @@ import asyncio
 import socket
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jupyter_wallaroo.engine import frames
+from jupyter_wallaroo.engine import frames, peer, process
 from jupyter_wallaroo.engine.frames import HEADER, MAX_FRAME_BYTES, RECEIVE_BYTES, Buffer, FrameConnection, Kind
+from jupyter_wallaroo.errors import TooLarge
 
 Frame = tuple[int, int, bytes, bytes]
 
@@ -161,3 +163,38 @@ def test_sending_after_the_end_does_nothing() -> None:
         return collector.frames
 
     assert asyncio.run(check()) == []
+
+
+class Written:
+    """A transport that keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.data = bytearray()
+
+    def write(self, data: Buffer) -> None:
+        """Keep it."""
+        self.data += data
+
+
+def test_an_answer_that_is_too_large_is_refused_and_the_next_one_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise the other end would take the connection for broken, and end the process."""
+    monkeypatch.setattr(process, "MAX_FRAME_BYTES", 100)
+    link = process.Link({Kind.INFER: lambda head, body: (head, bytes(body) * 60)}, asyncio.Event())
+    transport = Written()
+    link.connection.connection_made(transport)  # type: ignore[arg-type]
+    link.frame_received(1, Kind.INFER, b"", b"xx")
+    link.frame_received(2, Kind.INFER, b"", b"x")
+    number, kind, head_size, _ = HEADER.unpack_from(transport.data)
+    assert (number, kind) == (1, Kind.FAILURE)
+    refusal = msgspec.msgpack.decode(transport.data[HEADER.size : HEADER.size + head_size])
+    assert refusal["code"] == "too_large"
+    assert refusal["message"] == "The answer has 120 bytes; at most 100 are passed on."
+    assert HEADER.unpack_from(transport.data, HEADER.size + head_size) == (2, Kind.ANSWER, 0, 60)
+
+
+def test_columns_that_are_too_large_for_the_next_model_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By whoever would send them."""
+    monkeypatch.setattr(peer, "MAX_FRAME_BYTES", 100)
+    ours, theirs = socket.socketpair()
+    with ours, theirs, pytest.raises(TooLarge, match="101 bytes; at most 100"):
+        peer.Peer(ours).call(Kind.INFER, b"", bytes(101))

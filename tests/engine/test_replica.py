@@ -16,7 +16,7 @@ import pytest
 from jupyter_wallaroo.codec import arrow
 from jupyter_wallaroo.engine.replica import Replica
 from jupyter_wallaroo.errors import DeadlineExceeded, EngineFailure, InvalidInput, InvalidModel, WallarooError
-from jupyter_wallaroo.types.plan import InferRequest, Loaded, MediaType
+from jupyter_wallaroo.types.plan import Answered, InferRequest, Loaded, MediaType
 from tests.engine import graphs
 from tests.engine.graphs import planned
 from tests.segments.writing import rows_of, written
@@ -58,13 +58,13 @@ def test_an_answer_is_in_the_journal_when_it_leaves(
     replica: Replica, tmp_path: Path, content: MediaType, accepts: MediaType
 ) -> None:
     """In all formats: the record has the answer's values and its time (contract/inference.md, Logs 5)."""
-    kind, answer = replica.infer(head(content, accepts), BODIES[content])
+    said, answer = replica.infer(head(content, accepts), BODIES[content])
     logged = journal_rows(tmp_path)
     assert [(row["in"], row["out"]) for row in logged] == [
         ({"x": [1.0, 2.0]}, {"y": [2.0, 4.0]}),
         ({"x": [3.0, 4.0]}, {"y": [6.0, 8.0]}),
     ]
-    assert accepts.value.encode() == kind
+    assert msgspec.msgpack.decode(said, type=Answered) == Answered(accepts, 2, 0)
     if accepts is TENSORS:
         item = json.loads(answer)[0]
         assert item["outputs"][0] == {"Float": {"v": 1, "dim": [2, 2], "data": [2.0, 4.0, 6.0, 8.0]}}
@@ -94,8 +94,8 @@ def test_the_selection_and_separator_are_kept(replica: Replica) -> None:
 
 def test_plain_json_that_holds_records_is_answered_with_records(replica: Replica) -> None:
     """Data files of either kind work unchanged (S1-39)."""
-    kind, answer = replica.infer(head(TENSORS), BODIES[RECORDS])
-    assert RECORDS.value.encode() == kind
+    said, answer = replica.infer(head(TENSORS), BODIES[RECORDS])
+    assert msgspec.msgpack.decode(said, type=Answered).media is RECORDS
     assert json.loads(answer)[1]["out"] == {"y": [6.0, 8.0]}
 
 

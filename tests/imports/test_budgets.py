@@ -50,6 +50,22 @@ def test_the_server_extension_costs_50_ms_over_jupyters_own() -> None:
     assert not {"numpy", "pandas", "pyarrow", "onnxruntime", "sqlite_utils"} & loaded
 
 
+def test_the_client_costs_300_ms_and_loads_nothing_heavy() -> None:
+    seconds, loaded = _measure("import jupyter_wallaroo.sdk")
+    assert seconds < 0.300
+    server = {"jupyter_server", "tornado", "onnxruntime", "sqlite_utils"}
+    assert not (server | {"numpy", "pandas", "pyarrow", "IPython"}) & loaded
+    rooms = {name.split(".")[1] for name in loaded if name.startswith("jupyter_wallaroo.")}
+    assert rooms <= {"codec", "errors", "sdk", "secret", "types"}
+
+
+def test_the_name_wallaroo_costs_20_ms() -> None:
+    """Loading the extension finds nothing and imports nothing."""
+    seconds, loaded = _measure("import jupyter_wallaroo; jupyter_wallaroo.load_ipython_extension(None)")
+    assert seconds < 0.020
+    assert "jupyter_wallaroo.sdk" not in loaded
+
+
 @pytest.mark.parametrize("package", ["errors", "strict_json", "types.model", "types.pipeline", "types.deployment"])
 def test_the_words_load_nothing_heavy(package: str) -> None:
     _, loaded = _measure(f"import jupyter_wallaroo.{package}")

@@ -52,10 +52,10 @@ def bits(column: Any) -> Any:
 
 
 def columns_of(reader: JournalReader, entry: Entry) -> Batch:
-    arrays, rest = reader.layouts[entry.layout].arrays(entry.rows, entry.payload)
+    arrays, rests = reader.layouts[entry.layout].columns([entry.rows], [entry.payload])
     batch: Batch = dict(arrays)
     if reader.layouts[entry.layout].others:
-        table = pa.ipc.open_stream(pa.py_buffer(rest)).read_all().combine_chunks()
+        table = pa.ipc.open_stream(pa.py_buffer(rests[0])).read_all().combine_chunks()
         batch.update({name: table.column(name).chunk(0) for name in table.column_names})
     return batch
 
@@ -73,7 +73,7 @@ def test_every_batch_is_read_back_as_it_was(written_batches: list[Batch]) -> Non
         reader = JournalReader(written(log)[0])
         entries = list(reader.read())
         assert [(1000 + number, [number]) for number in range(len(written_batches))] == [
-            (entry.time_ms, entry.extra.elapsed_ns) for entry in entries
+            (entry.time_ms, entry.extra().elapsed_ns) for entry in entries
         ]
         for batch, entry in zip(written_batches, entries, strict=True):
             read = columns_of(reader, entry)
@@ -243,6 +243,18 @@ def test_a_full_journal_is_followed_by_another(tmp_path: Path, monkeypatch: pyte
     journal.close()
 
 
+def test_a_journal_of_many_small_entries_is_followed_by_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However small they are: reading what is not archived yet takes its time by the entry."""
+    monkeypatch.setattr(journal_module, "ROLL_ENTRIES", 3)
+    journal = open_journal(tmp_path)
+    for time_ms in range(7):
+        append(journal, numbers(time_ms), time_ms)
+    journal.close()
+    assert sorted([row["time"] for row in rows_of(path)] for path in written(tmp_path)) == [[0, 1, 2], [3, 4, 5], [6]]
+
+
 def test_an_old_journal_is_followed_by_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without traffic to fill it, a journal is archived after a while all the same."""
     journal = open_journal(tmp_path)
@@ -337,3 +349,16 @@ def test_a_column_across_memory_is_written_by_rows(tmp_path: Path) -> None:
         ([1, 3, 5], [1, 5]),
     ]
     assert arrow_array(column).to_pylist() == [[0, 2, 4], [1, 3, 5]]
+
+
+def test_more_columns_than_the_system_writes_at_once(tmp_path: Path) -> None:
+    """A record of thousands of columns was refused by writev."""
+    journal = open_journal(tmp_path)
+    batch: Batch = {f"out.{number}": np.full(8, number, np.float64) for number in range(3000)}
+    for time_ms in (1, 2):
+        append(journal, batch, time_ms)
+    journal.close()
+    reader = JournalReader(written(tmp_path)[0])
+    read = [columns_of(reader, entry) for entry in reader.read()]
+    assert len(read) == 2
+    assert {path: bits(column) for path, column in read[1].items()} == {p: bits(c) for p, c in batch.items()}

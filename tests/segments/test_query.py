@@ -7,17 +7,20 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from jupyter_wallaroo.codec.batch import Batch
 from jupyter_wallaroo.errors import InvalidRequest
 from jupyter_wallaroo.segments import query as query_module
 from jupyter_wallaroo.segments.archive import archive
 from jupyter_wallaroo.segments.journal import Journal
 from jupyter_wallaroo.segments.query import Log
 from jupyter_wallaroo.types.inference_log import LogPage, LogQuery, PageStatus
+from tests.benchmarks import log_pages
 from tests.segments.writing import append, numbers, open_journal, texts
 
 
@@ -201,6 +204,85 @@ def test_the_range_of_time_is_half_open(tmp_path: Path) -> None:
     assert [row["time"] for row in walk(log, end_ms=2)] == [1]
     assert [row["time"] for row in walk(log, start_ms=3, descending=True)] == [3]
     assert walk(log, start_ms=2, end_ms=2) == []
+    journal.close()
+
+
+def marked(*values: bool) -> Batch:
+    """A batch with one validation, and what it said of each row."""
+    rows = len(values)
+    numbered = np.arange(rows, dtype=np.float32)
+    return {"in.x": numbered, "out.y": numbered, "anomaly.too_low": np.array(values)}
+
+
+@pytest.mark.parametrize("is_archived", [False, True])
+def test_records_that_failed_a_validation_can_be_had_alone(tmp_path: Path, is_archived: bool) -> None:
+    """And those that passed them all; page by page, in both orders."""
+    journal = open_journal(tmp_path)
+    append(journal, numbers(7), 0)
+    for time_ms in range(1, 20):
+        append(journal, marked(time_ms % 5 == 0, False, time_ms % 3 == 0), time_ms)
+    if is_archived:
+        journal.close()
+        archive(tmp_path)
+    log = Log(tmp_path)
+    failed = [(time_ms, place) for time_ms in range(1, 20) for place, by in ((0, 5), (2, 3)) if time_ms % by == 0]
+    found = walk(log, valid=False, page_size=2)
+    assert [identity(row) for row in found] == failed
+    assert {row["anomaly"]["count"] for row in found} == {1}
+    assert walk(log, valid=False, page_size=3, descending=True) == found[::-1]
+    passed = walk(log, valid=True, page_size=4)
+    assert {row["anomaly"]["count"] for row in passed} == {0}
+    assert len(passed) + len(found) == len(walk(log)) == 58
+    assert walk(log, valid=False, start_ms=9, end_ms=11) == [row for row in found if 9 <= row["time"] < 11]
+    journal.close()
+
+
+def read(log: Log, **changes: Any) -> pa.Table:
+    facts: dict[str, Any] = {"directory": "", "descending": False, "page_size": 1000, "arrow": True}
+    body, _ = log.page(LogQuery(**{**facts, **changes}))
+    return pa.ipc.open_file(pa.py_buffer(body)).read_all()
+
+
+def test_an_arrow_page_says_in_its_schema_how_it_ended(tmp_path: Path) -> None:
+    """Contract/inference.md, Logs 2: the status, and what to send for the next page."""
+    journal = open_journal(tmp_path)
+    append(journal, numbers(1, 2, 3), 1)
+    log = Log(tmp_path)
+    said = json.loads(read(log, page_size=2).schema.metadata[b"status"])
+    assert said["status"] == "RecordLimited"
+    rest = read(log, cursor=said["next"]["cursor"])
+    assert rest.num_rows == 1
+    assert json.loads(rest.schema.metadata[b"status"]) == {"status": "All", "next": None}
+    assert json.loads(read(log, start_ms=5).schema.metadata[b"status"]) == {"status": "All", "next": None}
+    journal.close()
+
+
+def test_the_fields_of_an_arrow_page_are_chosen(tmp_path: Path) -> None:
+    """Nested without a separator, flat with one, as inferences are answered."""
+    journal = open_journal(tmp_path)
+    append(journal, numbers(1), 1)
+    log = Log(tmp_path)
+    assert read(log).column_names == ["time", "in", "out", "anomaly", "metadata"]
+    assert read(log, dataset=("*",), exclude=("metadata",), separator=".").column_names == [
+        "time", "in.x", "out.y", "anomaly.count"
+    ]  # fmt: skip
+    assert read(log, dataset=("time", "metadata.partition"), separator="_").column_names == [
+        "time", "metadata_partition"
+    ]  # fmt: skip
+    narrow = read(log, dataset=("metadata.partition",))
+    assert narrow.to_pylist() == [{"metadata": {"partition": "replica"}}]
+    assert read(log, dataset=("nothing",)).num_columns == 0
+    journal.close()
+
+
+def test_a_page_of_a_hundred_thousand_records_is_quick(tmp_path: Path) -> None:
+    """One record per inference, the last tenth in a journal still written to (tests/benchmarks/log_pages.py)."""
+    journal, first_ms, last_ms = log_pages.write(tmp_path, 100_000, 1, open_records=10_000)
+    log = Log(tmp_path)
+    query = LogQuery(directory="", descending=False, page_size=1000, arrow=True, start_ms=(first_ms + last_ms) // 2)
+    first, then, rows = log_pages.measure(log, query)
+    assert rows == 1000
+    assert first < 1500 and then < 300, "in ms; a fifth of it on an idle machine"
     journal.close()
 
 

@@ -9,10 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import httpx
+import pytest
 
 from jupyter_wallaroo.demo.server import PrivateServer
-from tests import models
-from tests.deploying import deploy, post, upload, upload_form
+from tests import framework_models, models
+from tests.deploying import convert, deploy, post, upload, upload_form
 
 BUDGET_MS = 20.0
 UPLOAD_BYTES = 100 * 2**20
@@ -25,6 +26,30 @@ def _measure(server: PrivateServer, client: httpx.Client, work: Callable[[], Non
     work()
     figures: dict[str, float] = client.get(url).json()
     return figures
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
+def test_converting_does_not_hold_the_loop(tmp_path: Path, record_property: Callable[[str, object], None]) -> None:
+    """Nor do installing requirements, unpacking, starting sidekicks, and sweeping what they leave."""
+    extensions = ("jupyter_wallaroo=True", "tests.server.loop_probe=True")
+    options = tuple(f"--ServerApp.jpserver_extensions={extension}" for extension in extensions)
+    forest, _ = framework_models.sklearn_classifier()
+    archive = framework_models.custom(ballast__bin="x" * 10**8)
+    with PrivateServer(tmp_path, options=options) as server, server.client as client:
+
+        def converting() -> None:
+            convert(client, forest, "forest", "sklearn", "forest.pkl")
+            versions = [convert(client, archive, "custom", "custom", "custom.zip")]
+            versions.append(convert(client, b"def process_data(d):\n    return d\n", "step", "python", "s.py"))
+            for number in range(2):
+                made = deploy(client, f"p-{number}", versions, replicas=2)
+                post(client, "pipelines/undeploy", deployment_id=made.deployment_id)
+
+        figures = _measure(server, client, converting)
+        print("converting", {key: round(value, 2) for key, value in figures.items()})
+        record_property("converting", figures)
+        assert figures["samples"] > 50
+        assert figures["p99"] < BUDGET_MS, figures
 
 
 def test_the_loop_is_held_for_less_than_20_ms(tmp_path: Path, record_property: Callable[[str, object], None]) -> None:

@@ -22,7 +22,8 @@ PRIVATE = [route for route in ROUTES if not route.is_public]
 
 
 def _path(route: Route) -> str:
-    return re.sub(r"\{.*?\}", "1", route.path)
+    """Return a route's path below ``wallaroo/``."""
+    return re.sub(r"\{.*?\}", "1", route.address)
 
 
 class Recorder(Authorizer):
@@ -63,7 +64,7 @@ def fetch(jp_asyncio_loop: Any, jp_serverapp: Any, jp_fetch: Fetch) -> Any:
 async def _call(fetch: Fetch, route: Route) -> tuple[int, dict[str, Any]]:
     body = None if route.method == "GET" else b"{}"
     parts = _path(route).split("/")
-    response = await fetch("wallaroo", "v1", "api", *parts, method=route.method, body=body, raise_error=False)
+    response = await fetch("wallaroo", *parts, method=route.method, body=body, raise_error=False)
     return response.code, json.loads(response.body)
 
 
@@ -112,7 +113,7 @@ def test_no_route_answers_without_a_valid_token(server: PrivateServer, method: s
     headers = {"Authorization": credential} if credential else {}
     with httpx.Client(trust_env=False, headers=headers) as stranger:
         for route in PRIVATE:
-            response = stranger.request(method, f"{server.api_url}/{_path(route)}", json={})
+            response = stranger.request(method, f"{server.api_url.removesuffix('/v1/api')}/{_path(route)}", json={})
             assert response.status_code in (401, 403), (route.path, method, response.status_code)
 
 
@@ -186,10 +187,16 @@ def test_every_route_is_in_the_openapi_document(client: httpx.Client) -> None:
     """And every struct it refers to is defined there."""
     document = client.get("openapi.json").json()
     assert document["openapi"] == "3.1.0"
-    assert set(document["paths"]) == {f"/{route.path}" for route in ROUTES}
+    assert set(document["paths"]) == {f"/{route.address}" for route in ROUTES}
+    assert client.base_url == f"{document['servers'][0]['url']}/v1/api/"
+    operations = [operation["operationId"] for path in document["paths"].values() for operation in path.values()]
+    assert len(set(operations)) == len(ROUTES)
     text = json.dumps(document)
     wanted = set(re.findall(r'"#/components/schemas/(\w+)"', text))
     assert wanted <= set(document["components"]["schemas"])
+    for route in ROUTES:
+        (success,) = set(document["paths"][f"/{route.address}"][route.method.lower()]["responses"]) - {"default"}
+        assert success == ("204" if route.response is None else "200")
 
 
 def test_every_handler_class_is_its_own() -> None:

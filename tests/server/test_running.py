@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import resource
 import threading
@@ -178,7 +179,7 @@ def jp_server_config(tmp_path: Path) -> dict[str, Any]:
 def test_with_another_identity_provider_users_are_its_users(
     jp_asyncio_loop: Any, jp_serverapp: Any, jp_fetch: Any
 ) -> None:
-    """Each has an id and a default workspace of their own, and keeps them."""
+    """Each has an id and a default workspace of their own, and keeps them; kernels call as the user of the machine."""
 
     async def call(name: str, path: str) -> Any:
         parts = ("wallaroo", "v1", "api", *path.split("/"))
@@ -192,7 +193,7 @@ def test_with_another_identity_provider_users_are_its_users(
             rooms = [(await call(name, "workspaces/get"))[1]["name"] for name in ("ann", "bob", "ann")]
             assert rooms == [f"{name} - Default Workspace" for name in ("ann", "bob", "ann")]
             users = (await call("bob", "users/query"))[1]["users"]
-            assert {user["username"] for user in users.values()} == {"ann", "bob"}
+            assert {user["username"] for user in users.values()} == {"ann", "bob", getpass.getuser()}
             assert (await call("eve", "workspaces/get"))[0] == 401
         finally:
             await jp_serverapp.extension_manager.stop_all_extensions()

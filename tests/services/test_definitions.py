@@ -10,10 +10,15 @@ import pytest
 from jupyter_wallaroo.errors import InvalidRequest
 from jupyter_wallaroo.services import definitions
 from jupyter_wallaroo.types.model import ModelReference
+from jupyter_wallaroo.types.plan import InferStep, RandomSplitStep
 
 M = {"name": "net", "version": "0b989008-5f1d-453e-8085-98d97be1b722", "sha": "a" * 64}
 N = {**M, "name": "other"}
 INFER = {"ModelInference": {"models": [M]}}
+
+RULE = json.dumps(
+    {"Alias": [{"BinaryExpr": {"left": {"Column": "out.y"}, "op": "Gt", "right": {"Literal": {"Int32": 1}}}}, "high"]}
+)
 
 STEPS: list[dict[str, Any]] = [
     INFER,
@@ -23,7 +28,7 @@ STEPS: list[dict[str, Any]] = [
     {"MultiOut": {}},
     {"RandomSplit": {"hash_key": None, "weights": [{"model": M, "weight": 2}]}},
     {"MetaValueSplit": {"split_key": "k", "control": M, "routes": {"v": N}}},
-    {"Check": {"tree": ["{}"]}},
+    {"Check": {"tree": [RULE]}},
     {"Average": {}},
     {"ColumnsSelect": {"columns": [0]}},
     {"ColumnsToRows": {}},
@@ -38,7 +43,7 @@ def test_every_step_of_the_sdk_is_stored_as_it_was_sent(step: dict[str, Any]) ->
     definition = {"id": "pipe", "steps": [INFER, step]}
     assert definition == definitions.read(definition)
     assert definition == definitions.read(json.dumps(definition))
-    assert next(iter(step)) == list(definitions.steps(definition))[1][0]
+    assert next(iter(step)) == type(definitions.steps(definition)[1]).__name__
 
 
 @pytest.mark.parametrize("given", [None, "", {}, "{}"])
@@ -67,10 +72,13 @@ def test_unknown_keys_are_kept() -> None:
         ({"steps": [{}]}, "'definition.steps[0]': expected an object with one key"),
         ({"steps": [{"Nth": {}, "MultiOut": {}}]}, "'definition.steps[0]': expected an object with one key"),
         ({"steps": [{"nth": {}}]}, "'definition.steps[0]': unknown step type 'nth'; expected one of ModelInference"),
-        ({"steps": [{"ModelInference": {}}]}, "'definition.steps[0].ModelInference.models': expected a non-empty list"),
-        ({"steps": [{"ModelInference": {"models": []}}]}, "ModelInference.models': expected a non-empty list"),
-        ({"steps": [{"ModelInference": {"models": M}}]}, "ModelInference.models': expected a non-empty list"),
-        ({"steps": [{"ModelInference": None}]}, "ModelInference.models': expected a non-empty list"),
+        (
+            {"steps": [{"ModelInference": {}}]},
+            "'definition.steps[0].ModelInference': Object missing required field `models`",
+        ),
+        ({"steps": [{"ModelInference": {"models": []}}]}, "ModelInference.models': Expected `array` of length >= 1"),
+        ({"steps": [{"ModelInference": {"models": M}}]}, "ModelInference.models': Expected `array`, got `object`"),
+        ({"steps": [{"ModelInference": None}]}, "Object missing required field `models`"),
         ({"steps": [{"ModelInference": {"models": [M, 3]}}]}, "'definition.steps[0].ModelInference.models[1]'"),
         ({"steps": [{"ModelInference": {"models": [{"name": "net"}]}}]}, "missing required field `version`"),
         ({"steps": [{"ModelInference": {"models": [{**M, "sha": 3}]}}]}, "Expected `str`, got `int`"),
@@ -84,19 +92,68 @@ def test_a_mistake_is_named_by_its_place(given: Any, sentence: str) -> None:
 
 
 def test_references_are_in_the_order_of_the_steps() -> None:
-    """Models of inference steps only: those of other steps are not run yet."""
-    definition = {"steps": [{"ModelInference": {"models": [M, N]}}, STEPS[5], {"ModelInference": {"models": [N]}}]}
-    assert [ModelReference(**M), ModelReference(**N), ModelReference(**N)] == list(definitions.references(definition))
+    """Models of every step that runs any, each time it names one."""
+    definition = {"steps": [{"ModelInference": {"models": [M, N]}}, STEPS[5], STEPS[6]]}
+    expected = [M, N, M, M, N]
+    assert [ModelReference(**model) for model in expected] == list(definitions.references(definition))
 
 
-def test_a_chain_of_models_can_be_deployed() -> None:
-    """One model after the other is what this version runs."""
-    definitions.check_runnable({"steps": [INFER, INFER]}, "pipe")
-    definitions.check_runnable({}, "pipe")
+RUNNABLE = [step for step in STEPS if next(iter(step)) not in ("ColumnsToRows", "RowsToModels")]
 
 
-@pytest.mark.parametrize("step", STEPS[1:], ids=lambda step: next(iter(step)))
-def test_a_step_that_cannot_be_run_is_refused_at_deployment(step: dict[str, Any]) -> None:
+@pytest.mark.parametrize("step", RUNNABLE, ids=lambda step: next(iter(step)))
+def test_steps_after_a_model_can_be_deployed(step: dict[str, Any]) -> None:
+    """Compiled, they refer to the models of the plan by number."""
+    definition = {"steps": [INFER, step]}
+    definitions.check_runnable(definition, "pipe")
+    numbers = range(len(list(definitions.references(definition))))
+    compiled = definitions.compiled(definition, numbers)
+    assert compiled[0] == InferStep(models=[0])
+    assert len(compiled) == (1 if next(iter(step)) in ("MultiOut", "InputDataToType") else 2)
+
+
+def test_a_random_split_has_shares_of_one() -> None:
+    """Weights are relative (2:1:1 is a half and two quarters)."""
+    weights = [{"model": M, "weight": weight} for weight in (2, 1, 1)]
+    (step,) = definitions.compiled({"steps": [{"RandomSplit": {"weights": weights, "hash_key": "id"}}]}, [4, 5, 6])
+    assert step == RandomSplitStep(models=[4, 5, 6], shares=[0.5, 0.25, 0.25], hash_key="id")
+
+
+@pytest.mark.parametrize(
+    ("steps", "sentence"),
+    [
+        ([INFER, {"ColumnsToRows": {}}], "type 'ColumnsToRows', which cannot be deployed"),
+        ([INFER, STEPS[-2]], "type 'RowsToModels', which cannot be deployed"),
+        ([{"Nth": {"index": 0}}], "type 'Nth' before any model has given a result"),
+        ([{"Check": {"tree": [RULE]}}], "type 'Check' before any model has given a result"),
+        ([STEPS[1], {"Nth": {"index": 2}}], "selects result 2; there are 2, counted from 0"),
+        ([STEPS[1], {"Nth": {"index": 1}}, {"Nth": {"index": 1}}], "selects result 1; there are 1, counted from 0"),
+    ],
+)
+def test_what_cannot_be_run_is_refused_at_deployment(steps: list[dict[str, Any]], sentence: str) -> None:
     """Not at the first inference, and never silently left out."""
-    with pytest.raises(InvalidRequest, match="cannot be deployed yet"):
-        definitions.check_runnable({"steps": [INFER, step]}, "pipe")
+    with pytest.raises(InvalidRequest) as caught:
+        definitions.check_runnable({"steps": steps}, "pipe")
+    assert sentence in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("step", "sentence"),
+    [
+        ({"RandomSplit": {"weights": []}}, "RandomSplit.weights': Expected `array` of length >= 1"),
+        ({"RandomSplit": {"weights": [{"model": M, "weight": 0}]}}, "expected at least one weight above 0"),
+        ({"RandomSplit": {"weights": [{"model": M, "weight": -1}]}}, "weights[0].weight': Expected `float` >= 0"),
+        (
+            {"MetaValueSplit": {"split_key": "k", "control": M}},
+            "MetaValueSplit': Object missing required field `routes`",
+        ),
+        ({"Nth": {"index": -1}}, "Nth.index': Expected `int` >= 0"),
+        ({"Check": {"tree": ["{}"]}}, "Check.tree[0]': expected a polars expression with an alias"),
+        ({"Check": {"tree": [RULE.replace("high", "count")]}}, "'count' cannot be the name of a rule"),
+    ],
+)
+def test_a_step_that_cannot_be_is_refused_when_it_is_saved(step: dict[str, Any], sentence: str) -> None:
+    """With the place of the mistake."""
+    with pytest.raises(InvalidRequest) as caught:
+        definitions.read({"steps": [INFER, step]})
+    assert sentence in caught.value.message

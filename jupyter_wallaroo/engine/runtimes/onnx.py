@@ -7,6 +7,7 @@ outside itself finds nothing to read (SECURITY C5).
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,9 @@ import onnxruntime as ort
 
 from jupyter_wallaroo.codec.batch import Tensor
 from jupyter_wallaroo.errors import InvalidInput, InvalidModel
+from jupyter_wallaroo.types.framework import Runtime
 from jupyter_wallaroo.types.model import Signature, TensorSpec
+from jupyter_wallaroo.types.plan import Inspect, Inspected
 
 _DTYPES = {
     "tensor(float)": "float32",
@@ -32,6 +35,18 @@ _DTYPES = {
     "tensor(string)": "string",
 }
 _FATAL = 4
+
+
+def check(request: Inspect) -> Inspected:
+    """Return the signature of an uploaded ONNX file.
+
+    Raises
+    ------
+    InvalidModel
+        The file is not a model that can be run.
+    """
+    signature = OnnxRuntime(Path(request.path).read_bytes(), request.label).signature
+    return Inspected(runtime=Runtime.ONNX, signature=signature)
 
 
 class OnnxRuntime:

@@ -25,7 +25,11 @@ if TYPE_CHECKING:
     from jupyter_wallaroo.server.app import WallarooApp
     from jupyter_wallaroo.server.routes import Route
 
-API_PATH = "wallaroo/v1/api"
+ROOT_PATH = "wallaroo"
+API_ROOT = "v1/api"
+API_V2_ROOT = "v2/api"
+LOGS_ROOT = "v1/logs"
+API_PATH = f"{ROOT_PATH}/{API_ROOT}"
 REFUSED_LIMIT_S = 5.0
 SMALL_BODY_BYTES = 64 * 1024
 _NO_LIMIT = 1 << 60
@@ -48,6 +52,11 @@ class WallarooHandler(JupyterHandler):
     def app(self) -> WallarooApp:
         """The extension application."""
         return cast("WallarooApp", self.settings["wallaroo"])
+
+    @property
+    def token_authenticated(self) -> bool:
+        """Whether a token came with the request, Jupyter's or a kernel's, so that no page can have sent it."""
+        return bool(getattr(self, "_token_authenticated", False) or super().token_authenticated)
 
     async def prepare(self) -> None:  # type: ignore[override]
         """Check the request before its body is read; a refused body is never kept (Tornado calls this).
@@ -142,7 +151,12 @@ class WallarooHandler(JupyterHandler):
     @property
     def api_url(self) -> str:
         """The absolute URL of ``v1/api`` as this caller reaches it, through whatever proxy (S1-37)."""
-        return f"{self.request.protocol}://{self.request.host}{url_path_join(self.base_url, API_PATH)}"
+        return f"{self.root_url}/{API_ROOT}"
+
+    @property
+    def root_url(self) -> str:
+        """The absolute URL that ``/v1/api`` and ``/v2/api`` follow, as this caller reaches it."""
+        return f"{self.request.protocol}://{self.request.host}{url_path_join(self.base_url, ROOT_PATH)}"
 
     def report_activity(self) -> None:
         """Tell Jupyter that this server is in use, so that a Hub does not cull it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from functools import lru_cache
 from http import HTTPStatus
 
@@ -12,7 +13,7 @@ from jupyter_wallaroo.engine.arena import Region
 from jupyter_wallaroo.errors import InvalidRequest, Unavailable
 from jupyter_wallaroo.server.handlers.json_body import BodyHandler
 from jupyter_wallaroo.supervisor.deployment import Deployment
-from jupyter_wallaroo.types.plan import MediaType
+from jupyter_wallaroo.types.plan import Answered, MediaType
 
 SHARED_FROM_BYTES = 64 * 1024
 """From this size on a body is passed to engines by its place in shared memory."""
@@ -54,13 +55,15 @@ def negotiate(content_type: str, accept: str) -> tuple[MediaType, MediaType]:
 class InferHandler(BodyHandler):
     """``pipelines/infer/{deploy_id}-{deployment id}`` and the same with ``/{pipeline name}`` (S1-40)."""
 
-    _deployment: Deployment
+    _deployment: Deployment | None = None
+    _answered: Answered | None = None
     _reserved = 0
     _region: Region | None = None
     _is_relayed = False
 
     async def check(self) -> None:
         """Know the caller and the deployment, and that there is room for the body."""
+        self._begun = time.perf_counter()
         self.body_limit = self.app.inference_body_limit
         await super().check()
         deploy_id, number, *rest = self.path_args
@@ -106,13 +109,19 @@ class InferHandler(BodyHandler):
             region.release()
 
     def on_finish(self) -> None:
-        """Give the room back unless the body is still being worked on (Tornado calls this)."""
+        """Count the request, and give the room back unless the body is still being worked on (Tornado calls this)."""
+        if self._deployment is not None:
+            said = self._answered
+            rows, anomalies = (said.rows, said.anomalies) if said is not None else (0, 0)
+            taken = time.perf_counter() - self._begun
+            self.app.metrics.observe(self._deployment.spec.pipeline_id, self.get_status(), taken, rows, anomalies)
         if not self._is_relayed:
             self._release()
 
     def on_connection_close(self) -> None:
-        """Likewise when the caller is gone (Tornado calls this)."""
-        self.on_finish()
+        """Give the room back when the caller is gone (Tornado calls this)."""
+        if not self._is_relayed:
+            self._release()
         super().on_connection_close()
 
     @authenticated
@@ -125,12 +134,13 @@ class InferHandler(BodyHandler):
             self._release()
 
     async def _relay(self) -> None:
+        assert self._deployment is not None, "check found it"
         content, accepts = self._media
         received = self._region or self.body
         self.app.receiving.end(self)
         service = self.app.services.inference
         if self.request.query:
-            media, body = await service.infer(
+            said, body = await service.infer(
                 self._deployment,
                 received,
                 content=content,
@@ -140,7 +150,8 @@ class InferHandler(BodyHandler):
                 separator=self.get_query_argument("dataset.separator", None),
             )
         else:
-            media, body = await service.infer(self._deployment, received, content=content, accepts=accepts)
+            said, body = await service.infer(self._deployment, received, content=content, accepts=accepts)
+        self._answered = said
         self.report_activity()
-        self.set_header("Content-Type", media.decode())
+        self.set_header("Content-Type", said.media.value)
         self.finish(bytes(body))

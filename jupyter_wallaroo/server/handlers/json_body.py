@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from http import HTTPStatus
+from typing import Any, get_origin
 
 import msgspec
 from jupyter_server.auth.decorator import allow_unauthenticated
@@ -11,6 +12,7 @@ from tornado.web import authenticated, stream_request_body
 
 from jupyter_wallaroo import strict_json
 from jupyter_wallaroo.errors import InvalidRequest, TooLarge
+from jupyter_wallaroo.secret import Secret
 from jupyter_wallaroo.server.handlers.base import WallarooHandler
 
 INLINE_BYTES = 16 * 1024
@@ -55,26 +57,74 @@ class PostHandler(BodyHandler):
         InvalidRequest
             Not JSON, not an object, or a field that is missing or of the wrong type; names the field.
         """
-        kind = self.request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-        if kind in _FORM_TYPES and not self.token_authenticated:
-            raise InvalidRequest(f"Expected a JSON body; got {kind}.", hint="Send Content-Type: application/json.")
+        self.refuse_forms()
         body = self.body or b"{}"
         if len(body) > INLINE_BYTES:
-            value = await asyncio.to_thread(strict_json.decode_document, body)
+            value = await asyncio.to_thread(document, body)
         else:
-            value = strict_json.decode_document(body)
-        if not isinstance(value, dict):
-            raise InvalidRequest(f"Expected a JSON object; got {type(value).__name__}.")
+            value = document(body)
+        return self._converted(value, self.route.request, strict=True)
+
+    def decode_query(self) -> Any:
+        """Return what is in the URL's query as the route's query struct.
+
+        Raises
+        ------
+        InvalidRequest
+            A field of the wrong type; names it.
+        """
+        kind = self.route.query
+        assert kind is not None, "the route has a struct for its query"
+        repeated = {field.encode_name for field in msgspec.structs.fields(kind) if field.type == list[str]}
+        arguments = self.request.query_arguments
+        given = {
+            name: self.get_query_arguments(name) if name in repeated else self.get_query_argument(name)
+            for name in arguments
+        }
+        return self._converted(given, kind, strict=False)
+
+    def _converted(self, value: Any, kind: type, *, strict: bool) -> Any:
         try:
-            return msgspec.convert(value, self.route.request)
+            return msgspec.convert(value, kind, strict=strict, dec_hook=_secret)
         except msgspec.ValidationError as error:
             text = str(error).replace("`$.", "`").replace(" - at", " at")
             raise InvalidRequest(f"{self.route.path}: {text}.") from None
 
+    @property
+    def media_type(self) -> str:
+        """What the request says its body is, without parameters."""
+        return self.request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+
+    def refuse_forms(self) -> None:
+        """Refuse what a page of another site can send without asking."""
+        kind = self.media_type
+        if kind in _FORM_TYPES and not self.token_authenticated:
+            raise InvalidRequest(f"Expected a JSON body; got {kind}.", hint="Send Content-Type: application/json.")
+
     @authenticated
     async def post(self) -> None:
         """Answer the request."""
-        self.answer(await self.route.service(self.app.services)(self.caller, await self.decode()))
+        value = await self.route.service(self.app.services)(self.caller, await self.decode())
+        if self.route.response is None:
+            self.set_status(HTTPStatus.NO_CONTENT)
+            self.finish()
+        else:
+            self.answer(value)
+
+
+def document(body: bytes) -> dict[str, Any]:
+    """Return a body as a JSON object."""
+    value = strict_json.decode_document(body)
+    if not isinstance(value, dict):
+        raise InvalidRequest(f"Expected a JSON object; got {type(value).__name__}.")
+    return value
+
+
+def _secret(kind: Any, value: Any) -> Secret[Any]:
+    """Wrap what a struct wants kept secret (msgspec calls this for types that are not its own)."""
+    if get_origin(kind) is not Secret:
+        raise NotImplementedError(f"{kind} is no type of the wire")
+    return Secret(value)
 
 
 class BodilessHandler(WallarooHandler):
@@ -117,4 +167,4 @@ class OpenApiHandler(BodilessHandler):
         """Answer the request."""
         from jupyter_wallaroo.server.openapi import document
 
-        self.answer(document(self.api_url))
+        self.answer(document(self.root_url))

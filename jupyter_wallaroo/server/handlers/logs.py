@@ -5,7 +5,7 @@ from __future__ import annotations
 from tornado.web import authenticated, stream_request_body
 
 from jupyter_wallaroo.server.handlers.infer import ARROW_TYPES
-from jupyter_wallaroo.server.handlers.json_body import PostHandler
+from jupyter_wallaroo.server.handlers.json_body import BodilessHandler, PostHandler
 from jupyter_wallaroo.types.plan import MediaType
 
 
@@ -24,3 +24,26 @@ class LogsHandler(PostHandler):
         if page.cursor is not None:
             self.set_header("x-iteration-cursor", page.cursor)
         self.finish(bytes(body))
+
+
+@stream_request_body
+class TopicHandler(BodilessHandler):
+    """``v1/logs/topic/{topic}``: what it holds."""
+
+    @authenticated
+    async def get(self, topic: str) -> None:
+        """Answer the request."""
+        self.answer(await self.app.services.inference_logs.partitions(topic))
+
+
+@stream_request_body
+class TopicRecordsHandler(PostHandler):
+    """``v1/logs/topic/{topic}/records``: a page as an Arrow file; the body says where it begins."""
+
+    @authenticated
+    async def post(self, topic: str) -> None:
+        """Answer the request."""
+        service = self.app.services.inference_logs
+        page = await service.topic_page(topic, self.decode_query(), await self.decode())
+        self.set_header("Content-Type", MediaType.ARROW.value)
+        self.finish(bytes(page))

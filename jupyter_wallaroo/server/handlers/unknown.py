@@ -1,11 +1,11 @@
-"""Addresses below the API that are none of its routes."""
+"""Addresses below ours that are none of the routes."""
 
 from __future__ import annotations
 
 from jupyter_server.utils import url_path_join
 
 from jupyter_wallaroo import errors
-from jupyter_wallaroo.server.handlers.base import API_PATH, WallarooHandler
+from jupyter_wallaroo.server.handlers.base import API_ROOT, ROOT_PATH, WallarooHandler
 
 
 class UnknownHandler(WallarooHandler):
@@ -16,5 +16,6 @@ class UnknownHandler(WallarooHandler):
         from jupyter_wallaroo.server.routes import ROUTES
 
         await super().check()
-        path = self.request.path.removeprefix(url_path_join(self.base_url, API_PATH)).strip("/")
-        raise errors.not_found("Route", path, [route.path for route in ROUTES])
+        address = self.request.path.removeprefix(url_path_join(self.base_url, ROOT_PATH)).strip("/")
+        names = [route.address.removeprefix(f"{API_ROOT}/") for route in ROUTES]
+        raise errors.not_found("Route", address.removeprefix(f"{API_ROOT}/"), names)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from http import HTTPStatus
+from typing import Any, ClassVar
 
 import msgspec
 from tornado.web import authenticated, stream_request_body
@@ -93,6 +94,8 @@ class UploadHandler(WallarooHandler):
 class MultipartUploadHandler(UploadHandler):
     """``models/upload``: a form with the parts ``metadata`` (JSON) and ``file``."""
 
+    waits: ClassVar[bool] = True
+    status: ClassVar[HTTPStatus] = HTTPStatus.OK
     _checked = False
 
     async def begin(self) -> None:
@@ -115,9 +118,20 @@ class MultipartUploadHandler(UploadHandler):
         """Make a model version of what came."""
         incoming = await self.received()
         request = _request(self._form.finish())
-        uploaded = await self.app.services.models.finish_upload(self.caller, request, incoming, self._form.file_name)
+        uploaded = await self.app.services.models.finish_upload(
+            self.caller, request, incoming, self._form.file_name, waits=self.waits
+        )
         self.report_activity()
+        self.set_status(self.status)
         self.answer(uploaded)
+
+
+@stream_request_body
+class ConvertingUploadHandler(MultipartUploadHandler):
+    """``models/upload_and_convert``: answers once the file is kept, and converts it afterwards."""
+
+    waits = False
+    status = HTTPStatus.ACCEPTED
 
 
 @stream_request_body
@@ -141,7 +155,9 @@ class RawUploadHandler(UploadHandler):
     async def post(self) -> None:
         """Make a model version of what came."""
         incoming = await self.received()
-        uploaded = await self.app.services.models.finish_upload(self.caller, self._request, incoming, self._file_name)
+        uploaded = await self.app.services.models.finish_upload(
+            self.caller, self._request, incoming, self._file_name, waits=True
+        )
         self.report_activity()
         self.answer(uploaded)
 

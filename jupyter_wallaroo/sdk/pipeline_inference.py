@@ -1,0 +1,215 @@
+"""What can be asked of a pipeline: inferences, and the log of them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jupyter_wallaroo.errors import InvalidRequest
+from jupyter_wallaroo.sdk import inference, inference_log
+from jupyter_wallaroo.sdk.inference import DEFAULT_TIMEOUT_S, Fields, Target
+from jupyter_wallaroo.sdk.inference_log import Query
+
+if TYPE_CHECKING:
+    import httpx
+
+    from jupyter_wallaroo.sdk.client import Client
+    from jupyter_wallaroo.sdk.inference import Input, Result
+    from jupyter_wallaroo.types.pipeline import PipelineState
+
+
+class Inferring(ABC):
+    """A pipeline as those see it who only use it."""
+
+    _client: Client
+
+    @abstractmethod
+    def name(self) -> str:
+        """Return the pipeline's name."""
+
+    @abstractmethod
+    def workspace_id(self) -> int:
+        """Return the id of its workspace."""
+
+    @abstractmethod
+    def _deployed(self) -> PipelineState:
+        """Return its deployment, as last known, or raise `DeploymentError` when there is none."""
+
+    def _target(self) -> Target:
+        client, name = self._client, self.name()
+        return Target(client.api, client.infer_url(self._deployed().name, name), name, client.result_style)
+
+    def infer(
+        self,
+        tensor: Input,
+        timeout: float = DEFAULT_TIMEOUT_S,
+        dataset: Sequence[str] | None = None,
+        dataset_exclude: Sequence[str] | None = None,
+        dataset_separator: str | None = None,
+    ) -> Result:
+        """Return the results for the rows of ``tensor``, in its own type.
+
+        Parameters
+        ----------
+        tensor
+            A DataFrame or Arrow table with a column per input of the model; or a dict or list, sent as plain JSON.
+        timeout
+            Seconds.
+        dataset, dataset_exclude
+            Groups (``time``, ``in``, ``out``, ``anomaly``, ``metadata``) or columns to have, or not to have.
+        dataset_separator
+            What joins group and field in a column's name; default ``.``.
+
+        Returns
+        -------
+        Result
+            For a frame: ``time`` (the same for all rows), ``in.*`` in alphabetical order, ``out.*``, ``check_failures``
+            (S2-33 … S2-36).
+
+        Raises
+        ------
+        InferenceInputError
+            The data does not fit the model; names the column.
+        InferenceTimeoutError
+            It took longer than ``timeout``.
+        """
+        timeout_s = inference.seconds(timeout)
+        return self._target().infer(tensor, Fields(dataset, dataset_exclude, dataset_separator), timeout_s)
+
+    def infer_from_file(  # noqa: PLR0917
+        self,
+        filename: str | Path,
+        data_format: str | None = None,
+        timeout: float = DEFAULT_TIMEOUT_S,
+        dataset: Sequence[str] | None = None,
+        dataset_exclude: Sequence[str] | None = None,
+        dataset_separator: str | None = None,
+    ) -> Result:
+        """Return the results for the data in an Arrow or JSON file; see `infer` and `inference.read_file`."""
+        tensor = inference.read_file(Path(filename), data_format)
+        return self.infer(tensor, timeout, dataset, dataset_exclude, dataset_separator)
+
+    async def async_infer(  # noqa: PLR0917
+        self,
+        tensor: Input,
+        async_client: httpx.AsyncClient,
+        timeout: float = DEFAULT_TIMEOUT_S,
+        retries: int = 0,
+        dataset: Sequence[str] | None = None,
+        dataset_exclude: Sequence[str] | None = None,
+        dataset_separator: str | None = None,
+    ) -> Result:
+        """Do as `infer` does, in a coroutine and a session that the caller opens and closes."""
+        timeout_s = inference.seconds(timeout)
+        fields = Fields(dataset, dataset_exclude, dataset_separator)
+        return await self._target().infer_async(async_client, tensor, fields, timeout_s, retries=retries)
+
+    async def parallel_infer(  # noqa: PLR0917
+        self,
+        tensor: Input,
+        timeout: float = DEFAULT_TIMEOUT_S,
+        num_parallel: int | None = None,
+        retries: int = 0,
+        batch_size: int = 1,
+        dataset: Sequence[str] | None = None,
+        dataset_exclude: Sequence[str] | None = None,
+        dataset_separator: str | None = None,
+    ) -> Result:
+        """Return the results for a frame or table that is sent in parts, in the order of its rows.
+
+        Parameters
+        ----------
+        num_parallel
+            Parts under way at once; default: two per replica.
+        batch_size
+            Rows of a part.
+
+        Notes
+        -----
+        A part that fails has null results, and its reason in the column ``error``.
+        """
+        if batch_size < 1 or (num_parallel is not None and num_parallel < 1):
+            raise InvalidRequest("batch_size and num_parallel: expected at least 1.")
+        timeout_s = inference.seconds(timeout)
+        return await inference.infer_in_parallel(
+            self._target(),
+            tensor,
+            Fields(dataset, dataset_exclude, dataset_separator),
+            timeout_s,
+            num_parallel=num_parallel or 2 * self._deployed().maximum_replicas,
+            batch_size=batch_size,
+            retries=retries,
+        )
+
+    def logs(  # noqa: PLR0917
+        self,
+        limit: int | None = None,
+        start_datetime: datetime | None = None,
+        end_datetime: datetime | None = None,
+        valid: bool | None = None,  # noqa: FBT001  the vendor's signature
+        dataset: Sequence[str] | None = None,
+        dataset_exclude: Sequence[str] | None = None,
+        dataset_separator: str | None = None,
+        arrow: bool = False,  # noqa: FBT001, FBT002  the vendor's signature
+    ) -> Result:
+        """Return inference records as a frame (``arrow``: as a table), newest first unless times are given.
+
+        Without a limit or times, the newest 100 come, and a warning when there are more.
+
+        Parameters
+        ----------
+        limit
+            The most records.
+        start_datetime, end_datetime
+            From (inclusive) and to (exclusive), aware or in local time.
+        valid
+            True: only records that passed every validation, False: only those that failed any, None: all.
+        dataset, dataset_exclude, dataset_separator
+            As for `infer`.
+        """
+        fields = Fields(dataset, dataset_exclude, dataset_separator)
+        query = Query(self.name(), self.workspace_id(), limit, start_datetime, end_datetime, fields, valid)
+        found, _ = inference_log.read(self._client.api, query, self._client.result_style, arrow=arrow)
+        return found
+
+    def export_logs(  # noqa: PLR0917
+        self,
+        directory: str | Path = inference_log.DEFAULT_DIRECTORY,
+        file_prefix: str | None = None,
+        data_size_limit: str | None = "100 MB",
+        limit: int | None = None,
+        start_datetime: datetime | None = None,
+        end_datetime: datetime | None = None,
+        valid: bool | None = None,  # noqa: FBT001  the vendor's signature
+        dataset: Sequence[str] | None = None,
+        dataset_exclude: Sequence[str] | None = None,
+        dataset_separator: str | None = None,
+        arrow: bool = False,  # noqa: FBT001, FBT002  the vendor's signature
+    ) -> list[Path]:
+        """Write inference records to files ``{file_prefix}-1.json`` (``.arrow``), …, and return their paths.
+
+        Parameters
+        ----------
+        directory, file_prefix
+            Where, and how the files' names begin; default: ``logs``, the pipeline's name.
+        data_size_limit
+            About how much, as ``"100 MB"``; None: no limit.
+        limit, start_datetime, end_datetime, valid, dataset, dataset_exclude, dataset_separator
+            As for `logs`; without a limit all records are written.
+        arrow
+            Whether the files are Arrow, in place of a JSON record per line.
+        """
+        fields = Fields(dataset, dataset_exclude, dataset_separator)
+        written, _ = inference_log.export(
+            self._client.api,
+            Query(self.name(), self.workspace_id(), limit, start_datetime, end_datetime, fields, valid),
+            self._client.result_style,
+            directory=Path(directory),
+            prefix=file_prefix or self.name(),
+            max_bytes=inference_log.size_bytes(data_size_limit),
+            arrow=arrow,
+        )
+        return written

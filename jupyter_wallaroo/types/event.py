@@ -1,0 +1,131 @@
+"""What is told to whoever listens when the state of something changes; `server.events` makes Jupyter Events of it.
+
+Fields are added, never renamed: each struct has a schema with a version in ``server/event_schemas``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+from typing import TypeAlias
+
+from msgspec import Struct
+
+from jupyter_wallaroo.types.assay_definition import StoredAssay
+from jupyter_wallaroo.types.model import ModelVersion
+
+UNDEPLOYED = "Undeployed"
+"""What a deployment's status is in its last event; the others are those of ``status/get_deployment``."""
+
+
+class DeploymentChanged(Struct, frozen=True, kw_only=True):
+    """A deployment has another status, runs another version, or lost or regained a replica.
+
+    ``deployment`` is ``{deploy_id}-{id}``; ``reason`` says what went wrong last, None when nothing is wrong.
+    """
+
+    deployment_id: int
+    deployment: str
+    pipeline_id: int
+    pipeline: str
+    pipeline_version: str
+    status: str
+    replicas_running: int
+    replicas_wanted: int
+    reason: str | None
+
+
+class ModelChanged(Struct, frozen=True, kw_only=True):
+    """A model version was uploaded, is being converted, is ready, or could not be made ready (``reason``)."""
+
+    model_version_id: int
+    model: str
+    version: str
+    workspace_id: int
+    status: str
+    reason: str | None
+
+    @classmethod
+    def of(cls, version: ModelVersion) -> ModelChanged:
+        """Return the event for a version as it is now."""
+        return cls(
+            model_version_id=version.id,
+            model=version.name,
+            version=version.file_info.version,
+            workspace_id=version.workspace_id,
+            status=version.status,
+            reason=version.error_summary,
+        )
+
+
+class PipelineAction(StrEnum):
+    """What became of a pipeline."""
+
+    CREATED = "created"
+    VERSION_ADDED = "version_added"
+
+
+class PipelineChanged(Struct, frozen=True, kw_only=True):
+    """A pipeline was made, or has a new version."""
+
+    pipeline_id: int
+    pipeline: str
+    workspace_id: int
+    version: str
+    action: PipelineAction
+
+
+class AssayAction(StrEnum):
+    """What became of an assay."""
+
+    CREATED = "created"
+    ACTIVATED = "activated"
+    DEACTIVATED = "deactivated"
+    ANALYZED = "analyzed"
+
+
+class AssayChanged(Struct, frozen=True, kw_only=True):
+    """An assay was made, set active or not, or analysed windows, and what it found is written down.
+
+    ``windows`` is how many had records; ``status`` is that of the worst of them and ``window_start`` where the first
+    such began (ISO 8601), both None where there is none.
+    """
+
+    assay_id: int
+    assay: str
+    pipeline_id: int
+    pipeline: str
+    workspace_id: int
+    action: AssayAction
+    windows: int = 0
+    status: str | None = None
+    window_start: str | None = None
+
+    @classmethod
+    def of(
+        cls,
+        assay: StoredAssay,
+        action: AssayAction,
+        *,
+        windows: int = 0,
+        status: str | None = None,
+        window_start: str | None = None,
+    ) -> AssayChanged:
+        """Return the event for an assay as it is now."""
+        return cls(
+            assay_id=assay.id,
+            assay=assay.name,
+            pipeline_id=assay.pipeline_id,
+            pipeline=assay.pipeline_name,
+            workspace_id=assay.workspace_id,
+            action=action,
+            windows=windows,
+            status=status,
+            window_start=window_start,
+        )
+
+
+Event: TypeAlias = DeploymentChanged | ModelChanged | PipelineChanged | AssayChanged
+
+Notify: TypeAlias = Callable[[Event], None]
+"""Told of an event, on the event loop; returns at once and never raises."""

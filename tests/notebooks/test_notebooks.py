@@ -1,0 +1,85 @@
+"""The notebooks that come with the project: run top to bottom against a real server, and fit to be shared."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+
+from jupyter_wallaroo.demo.server import PrivateServer
+from tests.counterparts import BigQueryService
+from tests.kernel import Kernel, Output
+
+FOLDER = Path(__file__).parents[2] / "notebooks"
+NAMES = sorted(path.name for path in FOLDER.glob("*.ipynb"))
+SECRETS = re.compile(
+    r"(?i)BEGIN [A-Z ]*PRIVATE KEY|bearer\s+[a-z0-9._-]{16,}|eyJ[\w-]{20,}|(password|secret|token)\s*=\s*['\"]\w{8,}"
+)
+
+
+def cells(name: str, kind: str) -> list[str]:
+    notebook: Any = nbformat.read(FOLDER / name, as_version=4)
+    return [cell.source for cell in notebook.cells if cell.cell_type == kind]
+
+
+def run(kernel: Kernel, name: str) -> list[Output]:
+    """Run every code cell; each must succeed."""
+    return [kernel.run(code) for code in cells(name, "code")]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_is_fit_to_be_shared(name: str) -> None:
+    """No outputs, no execution counts, no secrets, and no links that could be dead."""
+    notebook: Any = nbformat.read(FOLDER / name, as_version=4)
+    nbformat.validate(notebook)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            assert cell.outputs == [] and cell.execution_count is None
+        assert not SECRETS.search(cell.source), cell.source
+        links = re.findall(r"https?://[^\s\"')>`]+", cell.source)
+        assert all(link.startswith(("http://127.0.0.1", "https://…")) for link in links), links
+
+
+def test_the_folder_has_the_notebooks() -> None:
+    """They are numbered without a gap."""
+    assert [name[:2] for name in NAMES] == [f"{number:02d}" for number in range(1, len(NAMES) + 1)]
+
+
+def test_deploy_and_infer(tmp_path: Path) -> None:
+    """Five rows, all rows as Arrow, all rows in parallel, the log, the error that explains itself."""
+    with PrivateServer(tmp_path) as server, Kernel(server) as kernel:
+        outputs = run(kernel, "01-deploy-and-infer.ipynb")
+        assert kernel.value("len(answers), len(spread), 'error' in spread") == [569, 569, False]
+    printed = "".join(output.text for output in outputs)
+    assert "expected 30 float32 values per row" in printed
+    assert "Waiting for deployment" in printed
+    assert "'Running'" in "".join(output.plain for output in outputs)
+
+
+def test_connections(tmp_path: Path) -> None:
+    """Texts over HTTP in, summaries in SQLite out; the path of the database is shown nowhere."""
+    with PrivateServer(tmp_path) as server, Kernel(server) as kernel:
+        outputs = run(kernel, "02-connections.ipynb")
+        assert kernel.value("list(result['in.inputs']) == texts, len(result)") == [True, 2]
+        folder = kernel.value("str(folder)")
+    shown = "".join(output.text + output.html + output.plain for output in outputs)
+    assert "*****" in shown
+    assert folder not in shown
+
+
+def test_bigquery_house_prices(tmp_path: Path, bigquery: BigQueryService) -> None:
+    """Houses out of one table, prices into another; the key is shown nowhere."""
+    key = tmp_path / "key.json"
+    key.write_text(json.dumps(bigquery.details))
+    with PrivateServer(tmp_path / "server") as server, Kernel(server) as kernel:
+        kernel.run(f"import os\nos.environ.update({bigquery.environment | {'HOUSES_KEY': str(key)}!r})")
+        outputs = run(kernel, "03-bigquery-house-prices.ipynb")
+        assert kernel.value("len(frame), len(result)") == [20, 20]
+        assert kernel.value("float(abs(regressor.predict(features[:20]) - result['out.predictions']).max())") < 1.0
+        assert "Converted to ONNX; answers 100 rows of the sample" in str(kernel.value("model.note()"))
+    shown = "".join(output.text + output.html + output.plain for output in outputs)
+    assert bigquery.details["private_key"].splitlines()[1] not in shown
