@@ -31,7 +31,9 @@ API_V2_ROOT = "v2/api"
 LOGS_ROOT = "v1/logs"
 API_PATH = f"{ROOT_PATH}/{API_ROOT}"
 REFUSED_LIMIT_S = 5.0
-SMALL_BODY_BYTES = 64 * 1024
+DROPPED_BODY_BYTES = 16 * 2**20
+"""A refused body up to this size is let come in, and dropped; a larger one is cut off."""
+
 _NO_LIMIT = 1 << 60
 
 _encode = msgspec.json.Encoder().encode
@@ -61,19 +63,20 @@ class WallarooHandler(JupyterHandler):
     async def prepare(self) -> None:  # type: ignore[override]
         """Check the request before its body is read; a refused body is never kept (Tornado calls this).
 
-        A small body that is refused is still let come in, and dropped: Tornado closes the connection when an answer
-        is sent before, which most clients take for a lost connection.
+        One that is refused is still let come in, within reason, and dropped: Tornado closes the connection when an
+        answer is sent before, which most clients take for a lost connection.
         """
         try:
             await self.check()
         except (WallarooError, HTTPError) as refusal:
-            if self._announced_bytes() > SMALL_BODY_BYTES:
+            if self._is_chunked() or self._announced_bytes() > DROPPED_BODY_BYTES:
                 raise
             self._drop_body(refusal)
 
+    def _is_chunked(self) -> bool:
+        return "Transfer-Encoding" in self.request.headers
+
     def _announced_bytes(self) -> int:
-        if "Transfer-Encoding" in self.request.headers:
-            return SMALL_BODY_BYTES + 1
         announced = self.request.headers.get("Content-Length", "0")
         return int(announced[:MAX_DIGITS]) if announced.isdecimal() else 0
 
