@@ -186,6 +186,24 @@ def assays(db: Database) -> None:
     _execute(db, _ASSAYS)
 
 
+_ORCHESTRATIONS = """
+CREATE TABLE orchestrations (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, name TEXT,
+    workspace_id INTEGER NOT NULL REFERENCES workspaces(id), sha TEXT NOT NULL, file_name TEXT NOT NULL,
+    size_bytes INTEGER NOT NULL, entry TEXT NOT NULL, requirements TEXT NOT NULL, status TEXT NOT NULL, error TEXT,
+    log TEXT NOT NULL, owner_id TEXT NOT NULL REFERENCES users(id), created_at TEXT NOT NULL, updated_at TEXT NOT NULL
+) STRICT;
+CREATE INDEX orchestrations_by_workspace ON orchestrations(workspace_id, number);
+CREATE INDEX orchestrations_by_sha ON orchestrations(sha);
+"""
+
+
+@migrations()
+def orchestrations(db: Database) -> None:
+    """Add orchestrations: what was uploaded, and how far its packaging has come."""
+    _execute(db, _ORCHESTRATIONS)
+
+
 def _execute(db: Database, statements: str) -> None:
     for statement in statements.split(";"):
         if statement.strip():
