@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_wallaroo.errors import InvalidUpload
-from jupyter_wallaroo.supervisor.environments import MAX_LINE, MAX_REQUIREMENTS, Environments, checked
+from jupyter_wallaroo.supervisor.environments import Environments
+from jupyter_wallaroo.supervisor.requirements import MAX_LINE, MAX_REQUIREMENTS, checked
 
 
 def test_requirements_in_their_normal_form() -> None:
