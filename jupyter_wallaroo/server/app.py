@@ -248,5 +248,5 @@ class WallarooApp(ExtensionApp):
 
         while True:
             await asyncio.sleep(ACTIVITY_PERIOD_S)
-            if self._services is not None and self._services.supervisor.is_busy:
+            if self._services is not None and self._services.is_busy:
                 self.settings["last_activity_times"]["wallaroo"] = utcnow()

@@ -71,6 +71,10 @@ class Environments:
         """Return the Python that has the requirements, given as `requirements` checks them; none: the server's own."""
         return str(self._path(requirements) / "bin" / "python") if requirements else sys.executable
 
+    def has(self, requirements: Sequence[str]) -> bool:
+        """Tell whether requirements are installed; it may wait for the disk."""
+        return not requirements or self._path(requirements).exists()
+
     async def make(self, requirements: Sequence[str]) -> str:
         """Return the Python that has the requirements, installing them when it is the first to need them.
 

@@ -7,6 +7,8 @@ from typing import Any
 
 from msgspec import Struct
 
+from jupyter_wallaroo.types.workspace import Workspace
+
 MAX_ARCHIVE_BYTES = 200 * 2**20
 """The most bytes of an archive, and of what it unpacks to (SECURITY C3)."""
 
@@ -109,11 +111,18 @@ class OrchestrationDetails(Orchestration, frozen=True, kw_only=True):
     log: str
 
 
-class OrchestrationWorkspace(Struct, frozen=True, kw_only=True):
-    """The workspace that an orchestration is in."""
+class ListedOrchestration(Struct, frozen=True, kw_only=True):
+    """An orchestration with its tasks, as ``task/list`` has them, and its workspace."""
 
-    id: int
-    name: str
+    orchestration: Orchestration
+    tasks: list[Any]
+    workspace: Workspace
+
+
+class AllOrchestrations(Struct, frozen=True, kw_only=True):
+    """``orchestration/list_all``'s answer, newest first."""
+
+    orchestrations: list[ListedOrchestration]
 
 
 class StoredOrchestration(Struct, frozen=True, kw_only=True):
