@@ -46,7 +46,8 @@ class InstallationFailed(InvalidUpload):
 
     def __init__(self, reason: str, log: str) -> None:
         super().__init__(
-            f"The requirements could not be installed: {reason}", hint="Correct the requirements and upload it again."
+            f"The requirements could not be installed: {reason.rstrip('.')}.",
+            hint="Correct the requirements and upload it again.",
         )
         self.log = log
 

@@ -191,6 +191,8 @@ class RawUploadHandler(UploadHandler):
 class OrchestrationUploadHandler(FormUploadHandler):
     """``orchestration/upload``: answers once the archive was looked into and is kept; it is packaged afterwards."""
 
+    status: ClassVar[HTTPStatus] = HTTPStatus.ACCEPTED
+
     @property
     def size_limit(self) -> int:
         """How many bytes the whole body may have."""
@@ -213,7 +215,7 @@ class OrchestrationUploadHandler(FormUploadHandler):
             self.caller, request, incoming, self.form.file_name
         )
         self.report_activity()
-        self.set_status(HTTPStatus.ACCEPTED)
+        self.set_status(self.status)
         self.answer(uploaded)
 
 
