@@ -102,9 +102,9 @@ def _beside(*entries: Entry, compression: int = zipfile.ZIP_DEFLATED) -> Callabl
 _ESCAPES = {
     "slip": "../{marker}",
     "slip from a folder": "a/b/../../../{marker}",
-    "slip far": "../../../../../../../../tmp/{marker}",
-    "absolute": "/tmp/{marker}",
-    "two slashes": "//tmp/{marker}",
+    "slip far": "../../../../../../../../var/tmp/{marker}",
+    "absolute": "/var/tmp/{marker}",  # noqa: S108
+    "two slashes": "//var/tmp/{marker}",
     "backslashes": "..\\..\\{marker}",
     "drive": "C:/{marker}",
     "dot": "./{marker}",
@@ -167,7 +167,7 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
     "tar": (lambda: b"main.py" + bytes(505) + bytes(1024), "not a zip archive"),
     "empty file": (lambda: b"", "is empty"),
     # what is missing, or too many
-    "empty archive": (lambda: archive(), "no 'main.py'"),
+    "empty archive": (archive, "no 'main.py'"),
     "no script": (lambda: archive(("notes.py", b"1"), ("README.md", b"2")), "no 'main.py'"),
     "script of macOS only": (lambda: archive(("__MACOSX/main.py", b"1"), ("a.py", b"2")), "no 'main.py'"),
     "two requirements": (_beside(("requirements.txt", b""), ("a/requirements.txt", b"")), "expected at most one"),

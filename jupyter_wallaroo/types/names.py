@@ -37,7 +37,7 @@ def check_name(kind: str, name: str) -> str:
         return stored
     shown = stored if len(stored) <= 40 else stored[:40] + "…"
     raise InvalidRequest(
-        f"{shown!r} cannot be the name of a {kind}: expected 1 to {MAX_NAME_LENGTH} letters, digits, spaces, "
+        f"{shown!r} cannot be the name of {'an' if kind[0] in 'aeiou' else 'a'} {kind}: expected 1 to {MAX_NAME_LENGTH} letters, digits, spaces, "
         f"'.', '_' or '-', starting with a letter or digit; got {len(stored)} characters.",
         hint=f"Choose another {kind} name.",
     )
