@@ -5,15 +5,19 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import os
+import random
 import re
 import shutil
 import socket
 import threading
+import time
 import uuid
 from collections.abc import Iterator
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 
 from jupyter_wallaroo.demo.server import PrivateServer
@@ -26,6 +30,7 @@ from tests.package_index import PackageIndex
 from tests.server.test_events import heard
 
 LIMIT_S = 60.0
+KILLS = int(os.environ.get("JUPYTER_WALLAROO_TEST_KILLS", "1"))
 OF_2023 = {
     "id",
     "name",
@@ -61,8 +66,9 @@ def _unique() -> str:
     return f"o{uuid.uuid4().hex[:8]}"
 
 
-def test_s5_32_a_life(client: httpx.Client) -> None:
-    """Uploaded, packaged, listed in both generations' forms, downloaded, deleted."""
+def test_s5_32_a_life(server: PrivateServer, client: httpx.Client) -> None:
+    """Uploaded, packaged, listed in both generations' forms, downloaded (by a link, too), deleted."""
+    token = server.token
     name, body = _unique(), orchestration(None, ("data/ü.txt", b"1"))
     identifier = uploaded(client, body, name, file_name="böse; 'näme'.zip")
     found = settled(client, identifier)
@@ -86,6 +92,9 @@ def test_s5_32_a_life(client: httpx.Client) -> None:
     assert response.headers["Content-Disposition"] == (
         f"attachment; filename=\"{identifier}.zip\"; filename*=UTF-8''b%C3%B6se%3B%20%27n%C3%A4me%27.zip"
     )
+    linked = httpx.get(str(response.url), params={"id": identifier, "token": token}, trust_env=False)
+    assert linked.content == body
+    assert httpx.get(str(response.url), trust_env=False).status_code == 401
     request: dict[str, Any] = {"orchestrations": [identifier]}
     would = post(client, "orchestration/delete_orchestrations", **request, confirm_delete=False)
     assert would == {"bytes": len(body)}
@@ -201,6 +210,31 @@ def test_packaging_is_told_live(private: PrivateServer, index: PackageIndex) -> 
     assert {event["orchestration"] for event in events} == {"slow", "quick"}
 
 
+def _killed_while_uploading(private: PrivateServer, acknowledged: dict[str, bytes]) -> list[psutil.Process]:
+    """Kill a server at any moment while four clients upload; return its processes."""
+
+    def upload_on() -> None:
+        with private.client as client:
+            while True:
+                body = orchestration(None, ("note.txt", uuid.uuid4().bytes))
+                try:
+                    response = send(client, body, workspace_id=1)
+                except httpx.TransportError:
+                    return
+                if response.status_code == 202:
+                    acknowledged[response.json()["id"]] = body
+
+    threads = [threading.Thread(target=upload_on) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    time.sleep(random.uniform(0.2, 1.2))
+    left = children(private)
+    private.kill()
+    for thread in threads:
+        thread.join()
+    return left
+
+
 def test_what_a_kill_cut_off_is_packaged_at_the_next_start(private: PrivateServer, index: PackageIndex) -> None:
     """Acknowledged is kept; the killed server's installer is gone, and so is what it had begun.
 
@@ -213,17 +247,20 @@ def test_what_a_kill_cut_off_is_packaged_at_the_next_start(private: PrivateServe
     environments, incoming = (private.directory / "data" / name for name in ("environments", "orchestrations/incoming"))
     before = set(environments.iterdir())
     with private.client as client:
-        identifiers = [uploaded(client, body, f"o{number}") for number in range(4)]
+        acknowledged = {uploaded(client, body, f"o{number}"): body for number in range(4)}
         assert index.asked.wait(LIMIT_S)
-        left = children(private)
-    private.kill()
-    assert_gone(left)
-    (incoming / "half").write_bytes(b"PK")
+    for _ in range(KILLS):
+        left = _killed_while_uploading(private, acknowledged)
+        assert_gone(left)
+        private.start()
     index.gate.set()
-    private.start()
     with private.client as client:
-        assert {settled(client, identifier)["status"] for identifier in identifiers} == {"ready"}
-        assert client.get("orchestration/download", params={"id": identifiers[3]}).content == body
+        listed = post(client, "orchestration/list_all")["orchestrations"]
+        assert {item["orchestration"]["id"] for item in listed} >= acknowledged.keys()
+        for identifier, sent in acknowledged.items():
+            assert settled(client, identifier)["status"] == "ready"
+            assert client.get("orchestration/download", params={"id": identifier}).content == sent
+    print(f"{KILLS} kills: {len(acknowledged)} acknowledged, none lost")
     assert list(incoming.iterdir()) == []
     (made,) = set(environments.iterdir()) - before
     private.stop()
@@ -236,7 +273,7 @@ def test_what_a_kill_cut_off_is_packaged_at_the_next_start(private: PrivateServe
         waiting.wait(0.1)
     assert (made / "bin" / "python").exists()
     with private.client as client:
-        assert settled(client, identifiers[0])["status"] == "ready"
+        assert settled(client, next(iter(acknowledged)))["status"] == "ready"
 
 
 def test_many_at_once(client: httpx.Client) -> None:
