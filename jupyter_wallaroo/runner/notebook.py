@@ -15,9 +15,11 @@ import nbformat  # noqa: E402
 from jupyter_client.asynchronous.client import AsyncKernelClient  # noqa: E402
 from nbclient import NotebookClient  # noqa: E402
 from nbclient.exceptions import CellExecutionError, DeadKernelError  # noqa: E402
-from nbformat.v4 import new_code_cell, new_notebook  # noqa: E402
 
 from jupyter_wallaroo.types.step_order import EXECUTED_NAME, KernelAddress, StepOrder, StepVerdict  # noqa: E402
+
+_format: Any = nbformat
+_v4: Any = nbformat.v4
 
 READY_LIMIT_S = 60.0
 MAX_OUTPUT_BYTES = 16 * 2**20
@@ -54,7 +56,7 @@ class BoundedClient(NotebookClient):
 
     kept_bytes = 0
 
-    def output(self, outs: list[Any], msg: dict[str, Any], display_id: str, cell_index: int) -> Any:
+    def output(self, outs: list[Any], msg: dict[str, Any], display_id: str | None, cell_index: int) -> Any:
         """Take one output (nbclient calls this)."""
         content = msg["content"]
         size = len(content.get("text", "")) + sum(len(str(item)) for item in content.get("data", {}).values())
@@ -88,7 +90,7 @@ async def execute(order: StepOrder) -> StepVerdict:
     finally:
         client.stop_channels()
         if notebook is not None:
-            nbformat.write(notebook, Path(order.directory) / EXECUTED_NAME)
+            _format.write(notebook, Path(order.directory) / EXECUTED_NAME)
     return StepVerdict(number=order.number)
 
 
@@ -101,7 +103,8 @@ def _kernel_client(kernel: KernelAddress) -> Any:
     from jupyter_server.gateway.managers import GatewayKernelClient
 
     GatewayClient.instance(**kernel.gateway)
-    return GatewayKernelClient(kernel.kernel_id)
+    make: Any = GatewayKernelClient
+    return make(kernel.kernel_id)
 
 
 async def _execute_cells(client: Any, notebook: Any, order: StepOrder) -> None:
@@ -118,8 +121,8 @@ async def _execute_cells(client: Any, notebook: Any, order: StepOrder) -> None:
     elif order.parameters:
         raise Refused(f"Parameters are for kernels that speak Python; this one speaks {language.get('name')!r}.")
     if is_python and not order.is_notebook:
-        call = f"import runpy\n\nrunpy.run_path({order.name!r}, run_name='__main__')"
-        notebook.cells = [new_code_cell(call, metadata={"tags": ["script"]})]
+        call = f"import runpy\n\n_ = runpy.run_path({order.name!r}, run_name='__main__')"
+        notebook.cells = [_v4.new_code_cell(call, metadata={"tags": ["script"]})]
     for index, cell in enumerate(notebook.cells):
         await run.async_execute_cell(cell, index, execution_count=run.code_cells_executed + 1)
     run.set_widgets_metadata()
@@ -145,8 +148,8 @@ async def _set_up(run: BoundedClient, client: Any, order: StepOrder) -> None:
 def _notebook(order: StepOrder) -> Any:
     text = (Path(order.directory) / order.source).read_text(encoding="utf-8")
     if not order.is_notebook:
-        return new_notebook(cells=[new_code_cell(text)])
-    notebook = nbformat.reads(text, as_version=4)
+        return _v4.new_notebook(cells=[_v4.new_code_cell(text)])
+    notebook = _format.reads(text, as_version=4)
     if order.parameters:
         _inject(notebook, order.parameters)
     return notebook
@@ -160,7 +163,7 @@ def _inject(notebook: Any, parameters: dict[str, Any]) -> None:
         return tagged[0] if tagged else None
 
     lines = "\n".join(f"{name} = {value!r}" for name, value in parameters.items())
-    cell = new_code_cell(f"# Parameters\n{lines}", metadata={"tags": [_INJECTED]})
+    cell = _v4.new_code_cell(f"# Parameters\n{lines}", metadata={"tags": [_INJECTED]})
     earlier = place(_INJECTED)
     if earlier is not None:
         notebook.cells[earlier] = cell

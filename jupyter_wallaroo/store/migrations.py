@@ -209,7 +209,7 @@ CREATE TABLE runs (
     number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, name TEXT,
     workspace_id INTEGER NOT NULL REFERENCES workspaces(id), owner_id TEXT NOT NULL REFERENCES users(id),
     run_type TEXT NOT NULL, selection TEXT NOT NULL, background INTEGER NOT NULL, folder TEXT,
-    definition TEXT NOT NULL, definition_hash TEXT NOT NULL, plan TEXT NOT NULL,
+    definition TEXT NOT NULL, definition_hash TEXT NOT NULL, plan TEXT NOT NULL, given TEXT NOT NULL,
     status TEXT NOT NULL, outcome TEXT, reason TEXT, failed_steps TEXT NOT NULL,
     created_at TEXT NOT NULL, started_at TEXT, ended_at TEXT
 ) STRICT;

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _names = msgspec.json.Decoder(list[str]).decode
 _outputs = msgspec.json.Decoder(list[StepOutput]).decode
 _plan = msgspec.json.Decoder(Plan).decode
+_given = msgspec.json.Decoder(dict[str, list[StepOutput]]).decode
 
 _SELECT = "SELECT r.*, u.username AS owner FROM runs r JOIN users u ON u.id = r.owner_id"
 _OPEN = "status IN ('PENDING', 'STARTED')"
@@ -38,6 +39,7 @@ class NewRun(Struct, frozen=True, kw_only=True):
     definition: str
     definition_hash: str
     plan: str
+    given: str
     steps: list[str]
 
 
@@ -119,7 +121,7 @@ def end_step(db: Database, number: int, key: str, ended: Ended, result_key: str 
         return False
     if result_key is not None:
         kept = {"key": result_key, "run_number": number, "outputs": outputs, "created_at": rows.present()}
-        db.table("step_results").insert(kept, pk="key", replace=True)
+        db.execute("INSERT OR REPLACE INTO step_results VALUES (:key, :run_number, :outputs, :created_at)", kept)
     return True
 
 
@@ -169,7 +171,8 @@ def forget(db: Database, keep: int) -> None:
 def known_shas(db: Database) -> set[str]:
     """Return the SHA-256 of every file that a run refers to."""
     found: set[str] = set()
-    for row in rows.query(db, "SELECT plan FROM runs"):
+    for row in rows.query(db, "SELECT plan, given FROM runs"):
+        found.update(output.sha for outputs in _given(row["given"]).values() for output in outputs)
         for step in _plan(row["plan"]).values():
             if isinstance(step.work, CodeWork):
                 found.update((step.work.source_sha, *step.work.files.values()))

@@ -51,11 +51,15 @@ class StepRunner:
         self._say(process, ToRunner(execute=order))
         try:
             return await verdict
-        except asyncio.CancelledError:
-            self._say(process, ToRunner(cancel=CancelStep(number=order.number)))
-            raise
         finally:
-            self._verdicts.pop(order.number, None)
+            if not verdict.done() or verdict.cancelled():
+                self.cancel(order.number)
+            del self._verdicts[order.number]
+
+    def cancel(self, number: int) -> None:
+        """Stop a step, whose verdict then comes."""
+        if self._process is not None:
+            self._say(self._process, ToRunner(cancel=CancelStep(number=number)))
 
     async def start(self) -> asyncio.subprocess.Process:
         """Start the process when it does not run, and return it."""

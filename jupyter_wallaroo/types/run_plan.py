@@ -53,7 +53,7 @@ Plan = dict[str, PlannedStep]
 
 
 class StoredRun(Struct, frozen=True, kw_only=True):
-    """A run as the store has it."""
+    """A run as the store has it; ``given`` is what the parents left that it does not execute."""
 
     number: int
     id: str
@@ -68,6 +68,7 @@ class StoredRun(Struct, frozen=True, kw_only=True):
     definition: str
     definition_hash: str
     plan: str
+    given: str
     status: Status
     outcome: str | None
     reason: str | None
