@@ -58,7 +58,7 @@ def test_a_graph_from_a_notebook(wl: Client, summing: Pipeline, capsys: pytest.C
     injected = [cell for cell in executed["cells"] if "injected-parameters" in cell["metadata"].get("tags", [])]
     assert "".join(injected[0]["source"]) == "# Parameters\nlimit = 7"
     assert run.outputs("look")["limit"] == 7
-    with pytest.raises(NotFound, match="score.*no executed notebook"):
+    with pytest.raises(NotFound, match=r"score.*no executed notebook"):
         run.notebook("score")
     again = run.rerun(selection=["look"], wait=True)
     assert [item.key for item in again.steps()] == ["look"] and again.outcome() == "ok"
