@@ -15,6 +15,8 @@ from jupyter_wallaroo.types.event import (
     ModelChanged,
     OrchestrationChanged,
     PipelineChanged,
+    RunChanged,
+    RunStepChanged,
 )
 
 if TYPE_CHECKING:
@@ -28,6 +30,8 @@ SCHEMA_IDS: dict[type, str] = {
     ModelChanged: f"{ROOT_ID}/model/v1",
     OrchestrationChanged: f"{ROOT_ID}/orchestration/v1",
     PipelineChanged: f"{ROOT_ID}/pipeline/v1",
+    RunChanged: f"{ROOT_ID}/run/v1",
+    RunStepChanged: f"{ROOT_ID}/run_step/v1",
 }
 
 _log = logging.getLogger(__name__)
