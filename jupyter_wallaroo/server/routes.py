@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -13,7 +14,13 @@ from jupyter_server.utils import url_path_join
 from jupyter_wallaroo.server.handlers.apply import ApplyHandler
 from jupyter_wallaroo.server.handlers.base import API_ROOT, API_V2_ROOT, LOGS_ROOT, ROOT_PATH, WallarooHandler
 from jupyter_wallaroo.server.handlers.infer import InferHandler
-from jupyter_wallaroo.server.handlers.json_body import ConfigHandler, GetHandler, OpenApiHandler, PostHandler
+from jupyter_wallaroo.server.handlers.json_body import (
+    ConfigHandler,
+    GetHandler,
+    OpenApiHandler,
+    PostHandler,
+    ResourceHandler,
+)
 from jupyter_wallaroo.server.handlers.logs import LogsHandler, TopicHandler, TopicRecordsHandler
 from jupyter_wallaroo.server.handlers.unknown import UnknownHandler
 from jupyter_wallaroo.server.handlers.upload import ConvertingUploadHandler, MultipartUploadHandler, RawUploadHandler
@@ -74,6 +81,11 @@ class Route:
         What the path is below, ``v1/api`` for nearly all.
     query
         The struct of what is in the URL's query, where anything is.
+
+    Notes
+    -----
+    Routes with one path and several methods are one handler class, a `ResourceHandler`: what stands in ``{braces}`` in
+    the path are fields of the request.
     """
 
     path: str
@@ -83,7 +95,7 @@ class Route:
     action: Action
     resource: str
     handler: type[WallarooHandler] = PostHandler
-    method: Literal["GET", "POST"] = "POST"
+    method: Literal["GET", "POST", "PUT", "DELETE"] = "POST"
     is_public: bool = False
     pattern: str = field(default="")
     root: str = API_ROOT
@@ -95,9 +107,15 @@ class Route:
         return f"{self.root}/{self.path}"
 
     @property
+    def expression(self) -> str:
+        """The regular expression of the path, with a named group for each part in braces."""
+        return self.pattern or re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(self.path))
+
+    @property
     def class_name(self) -> str:
         """The name of the handler class, which metrics and logs show."""
-        words = "".join(part.capitalize() for part in re.split(r"\W|_", self.path.partition("{")[0]))
+        named = self.path if issubclass(self.handler, ResourceHandler) else self.path.partition("{")[0]
+        words = "".join(part.capitalize() for part in re.split(r"\W|_", named))
         return f"{words}{'V2' if self.root == API_V2_ROOT else ''}Handler"
 
 
@@ -382,11 +400,14 @@ UNKNOWN = Route(
 
 
 def handlers(base_url: str = "/") -> list[tuple[str, type[WallarooHandler]]]:
-    """Return the URL patterns and a handler class of its own for each route."""
-    return [
-        (
-            url_path_join(base_url, ROOT_PATH, route.root, route.pattern or route.path.replace(".", r"\.")) + "/?",
-            type(route.class_name, (route.handler,), {"route": route, "__doc__": route.handler.__doc__}),
-        )
-        for route in (*ROUTES, UNKNOWN)
-    ]
+    """Return the URL patterns and a handler class of its own for each path."""
+    by_path: defaultdict[str, list[Route]] = defaultdict(list)
+    for route in (*ROUTES, UNKNOWN):
+        by_path[url_path_join(base_url, ROOT_PATH, route.root, route.expression) + "/?"].append(route)
+    return [(pattern, _handler(routes)) for pattern, routes in by_path.items()]
+
+
+def _handler(routes: list[Route]) -> type[WallarooHandler]:
+    first = routes[0]
+    facts = {"route": first, "routes": {route.method: route for route in routes}, "__doc__": first.handler.__doc__}
+    return type(first.class_name, (first.handler,), facts)

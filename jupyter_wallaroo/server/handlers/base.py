@@ -83,7 +83,7 @@ class WallarooHandler(JupyterHandler):
     def _drop_body(self, refusal: Exception) -> None:
         """Answer with ``refusal`` once the body has come."""
 
-        def refuse(*_: str | None) -> None:
+        def refuse(*_: str | None, **__: str) -> None:
             raise refusal
 
         def drop(_: bytes) -> None:
