@@ -100,6 +100,11 @@ class Api:
         """Return the answer of a route called by GET."""
         return self.decode(self.send(lambda: self._http.build_request("GET", self.url(path))), answer)
 
+    def delete(self, path: str, *, timeout_s: float | None = None) -> None:
+        """End or remove what a path names."""
+        limit_s = timeout_s or self.timeout_s
+        self.send(lambda: self._http.build_request("DELETE", self.url(path), timeout=limit_s), timeout_s=limit_s)
+
     def post(self, path: str, request: Struct | dict[str, Any], *, timeout_s: float | None = None) -> httpx.Response:
         """Return the whole answer of a route of plain JSON."""
         body = msgspec.json.encode(request)

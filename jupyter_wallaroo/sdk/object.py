@@ -14,6 +14,7 @@
     │   └── ModelConversionTimeoutError          also a DeadlineExceeded
     ├── DeploymentError                          a pipeline does not run, or does not end
     │   └── WaitForDeployError                   also a DeadlineExceeded
+    ├── SessionError                             a session could not be launched
     └── InferenceError                           an inference gave no result
         ├── InferenceInputError                  also an InvalidInput
         ├── InferenceTimeoutError                also a DeadlineExceeded
@@ -58,6 +59,7 @@ __all__ = [
     "ModelUploadError",
     "RequestTimeoutError",
     "RequiredAttributeMissing",
+    "SessionError",
     "Unauthenticated",
     "Unavailable",
     "WaitForDeployError",
@@ -105,6 +107,10 @@ class DeploymentError(WallarooError):
 
 class WaitForDeployError(DeploymentError, DeadlineExceeded):
     """A pipeline was not running, or not ended, in time; it may still come to that."""
+
+
+class SessionError(WallarooError):
+    """A session could not be launched; says the server's reason."""
 
 
 class InferenceError(WallarooError):

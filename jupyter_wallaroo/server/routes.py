@@ -37,6 +37,7 @@ from jupyter_wallaroo.types import (
     model,
     pipeline,
     search,
+    session,
     tag,
     user,
     workspace,
@@ -388,6 +389,22 @@ ROUTES: tuple[Route, ...] = (
         "topic/{topic}/records", dict, list[dict[str, Any]], _by_hand, _READ, "inference_logs",
         handler=TopicRecordsHandler, pattern=rf"{_TOPIC_PATTERN}/records", root=LOGS_ROOT,
         query=inference_log.TopicRecords,
+    ),
+    Route(
+        "sessions", config.Nothing, session.SessionList, lambda s: s.sessions.list_sessions, _READ, "sessions",
+        handler=ResourceHandler, method="GET",
+    ),
+    Route(
+        "sessions", session.LaunchSession, session.Session, lambda s: s.sessions.launch, _EXECUTE, "sessions",
+        handler=ResourceHandler,
+    ),
+    Route(
+        "sessions/{project}/{pipeline}", session.SessionKey, session.Session,
+        lambda s: s.sessions.get, _READ, "sessions", handler=ResourceHandler, method="GET",
+    ),
+    Route(
+        "sessions/{project}/{pipeline}", session.SessionKey, None,
+        lambda s: s.sessions.stop, _EXECUTE, "sessions", handler=ResourceHandler, method="DELETE",
     ),
 )  # fmt: skip
 

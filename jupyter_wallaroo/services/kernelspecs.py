@@ -113,7 +113,9 @@ class KernelSpecs:
         except InvalidRequest as error:
             raise InvalidRequest(f"Kernelspec {name!r}: {error.message.replace('The request body', 'It')}") from None
         except msgspec.ValidationError as error:
-            raise InvalidRequest(f"Kernelspec {name!r}: {str(error).replace('`$.', '`').replace(' - at', ' at')}.") from None
+            raise InvalidRequest(
+                f"Kernelspec {name!r}: {str(error).replace('`$.', '`').replace(' - at', ' at')}."
+            ) from None
         if not spec.argv:
             raise InvalidRequest(f"Kernelspec {name!r}: 'argv' is empty: expected a program and its arguments.")
         return {**given, **self._prepared(name, spec)}
@@ -151,8 +153,8 @@ class KernelSpecs:
         except (NoSuchKernel, IndexError):
             names = sorted(registered.find_kernel_specs())
             raise InvalidRequest(
-                f"Kernelspec {name!r} names the environment {image_name!r}, which is not here: expected the folder of a "
-                "Python environment (absolute, or in the project), a Python, or a registered kernelspec's name.",
+                f"Kernelspec {name!r} names the environment {image_name!r}, which is not here: expected the folder "
+                "of a Python environment (absolute, or in the project), a Python, or a registered kernelspec's name.",
                 hint=f"{errors.nearest(image_name, names)} Or say where it is: "
                 f"c.WallarooApp.session_environments = {{{image_name!r}: '/path/to/environment'}}.".strip(),
             ) from None

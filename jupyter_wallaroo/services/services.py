@@ -29,6 +29,7 @@ from jupyter_wallaroo.services.pipeline_news import PipelineNews
 from jupyter_wallaroo.services.pipelines import PipelineService
 from jupyter_wallaroo.services.planning import Planner
 from jupyter_wallaroo.services.search import SearchService
+from jupyter_wallaroo.services.sessions import SessionService, SessionSettings
 from jupyter_wallaroo.services.specs import Specs
 from jupyter_wallaroo.services.tags import TagService
 from jupyter_wallaroo.services.users import UserService
@@ -62,6 +63,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     log_max_bytes: int
     log_max_age_s: float
     allow_code_models: bool
+    root_directory: Path
+    gateway_command: list[str]
+    session_environments: dict[str, str]
 
 
 class Services:
@@ -84,6 +88,7 @@ class Services:
     inference_logs: InferenceLogService
     assays: AssayV1Service
     assays_v2: AssayV2Service
+    sessions: SessionService
     supervisor: Supervisor
 
     def __init__(self, settings: Settings, directory: DataDirectory, notify: Notify) -> None:
@@ -171,6 +176,15 @@ class Services:
         )
         self.assays = AssayV1Service(assays, analysis, self.workspaces)
         self.assays_v2 = AssayV2Service(assays, analysis, self.workspaces)
+        self.sessions = SessionService(
+            self._store,
+            SessionSettings(
+                root=settings.root_directory,
+                directory=directory.sessions,
+                gateway_command=settings.gateway_command,
+                environments=settings.session_environments,
+            ),
+        )
 
     @classmethod
     async def open(cls, settings: Settings, notify: Notify) -> Services:
@@ -202,6 +216,7 @@ class Services:
             self.supervisor.start(await self.deployments.restore())
             self.conversions.start(await self._store.read(models.unready))
             self._assay_runner.start()
+            await self.sessions.restore()
         except BaseException:
             await self.close(drain_s=0)
             raise
@@ -209,6 +224,7 @@ class Services:
 
     async def close(self, *, drain_s: float) -> None:
         """Let requests under way finish, end every process, close the store."""
+        await self.sessions.close()
         await self._assay_runner.stop()
         await self.conversions.stop()
         await self.supervisor.stop(drain_s=drain_s)
@@ -216,6 +232,10 @@ class Services:
         await self._store.close()
         self._directory.close()
         self._arena.close()
+
+    async def is_busy(self) -> bool:
+        """Tell whether anything is going on that the server should not be stopped for."""
+        return self.supervisor.is_busy or await self.sessions.is_busy()
 
     async def health(self, caller: Caller, request: Nothing) -> Health:
         """Return how the server is, counted from its processes."""

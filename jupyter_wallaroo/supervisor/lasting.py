@@ -1,7 +1,7 @@
 """A process that outlives this server: started by it, and found again by its next start.
 
-Nothing ties it to this process: no pipe, no socket, a session of its own. It is watched through a pidfd, which works for
-those that an earlier server started as well.
+Nothing ties it to this process: no pipe, no socket, a session of its own. It is watched through a pidfd, which works
+for those that an earlier server started as well.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class LastingProcess:
         asyncio.get_running_loop().add_reader(fd, self._note_end)
 
     @classmethod
-    async def start(
+    def start(
         cls, command: Sequence[str], *, directory: Path, variables: Mapping[str, str], log: Path
     ) -> LastingProcess:
         """Start a program with exactly these variables; what it says is appended to ``log``.
@@ -50,7 +50,7 @@ class LastingProcess:
         OSError
             It cannot be started.
         """
-        found, fd = await asyncio.to_thread(_spawn, command, directory, variables, log)
+        found, fd = _spawn(command, directory, variables, log)
         return cls(found, fd, is_child=True)
 
     @classmethod
@@ -80,7 +80,7 @@ class LastingProcess:
 
     def send(self, number: signal.Signals) -> None:
         """Send it a signal, if it still runs."""
-        if not self._ended.is_set():
+        if self._fd >= 0 and not self._ended.is_set():
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._fd, number)
 

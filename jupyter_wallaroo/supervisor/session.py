@@ -165,6 +165,7 @@ class LiveSession:
         """End the server and the gateway, which ends its kernels, and what is left of them; remove its files."""
         await self._end()
         self.release()
+        self._running.clear()
         await asyncio.to_thread(shutil.rmtree, self.spec.directory, ignore_errors=True)
 
     async def _end(self) -> None:
@@ -176,6 +177,8 @@ class LiveSession:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(running.process.wait(), STOP_GRACE_S)
         await self._kill(known=known)
+        for running in self._running.values():
+            await running.process.wait()
 
     async def _kill(self, *, besides: Identity | None = None, known: Set[Identity] = frozenset()) -> None:
         """Kill all that carries the mark or is ``known``, until there is none."""
@@ -225,7 +228,7 @@ class LiveSession:
         else:
             command = await asyncio.to_thread(self._setup.server, port, self._running[Role.GATEWAY].port)
         try:
-            process = await LastingProcess.start(
+            process = LastingProcess.start(
                 command.arguments, directory=self.spec.project, variables=command.variables, log=self._log(role)
             )
         except OSError as error:
@@ -243,6 +246,7 @@ class LiveSession:
             if time.monotonic() > until:
                 raise LaunchFailed(f"Its {role.value} did not answer within {START_LIMIT_S:.0f} s.")
             await asyncio.sleep(_POLL_S)
+        await running.process.wait()
         return False
 
     def _log(self, role: Role) -> Path:

@@ -42,15 +42,12 @@ class SessionSpec(Struct, frozen=True, kw_only=True):
         The folder that its server shows and its kernels work in.
     gateway_command
         What starts the gateway, as a program and its arguments.
-    default_kernel
-        The kernelspec of notebooks that name none, "" for the gateway's own choice.
     """
 
     id: str
     directory: Path
     project: Path
     gateway_command: list[str]
-    default_kernel: str = ""
 
     @property
     def mark(self) -> str:
@@ -111,8 +108,6 @@ class SessionSetup:
             "port_retries": 0,
             "list_kernels": True,
         }
-        if self._spec.default_kernel:
-            settings["default_kernel_name"] = self._spec.default_kernel
         config = self._written("gateway", {"EnterpriseGatewayApp": settings, "Application": {"log_level": "WARN"}})
         given = {
             name: value for name, value in os.environ.items() if name.startswith(_FOR_GATEWAYS) or name in _FOR_KERNELS

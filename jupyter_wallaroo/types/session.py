@@ -20,7 +20,7 @@ class SessionStatus(StrEnum):
     RUNNING = "RUNNING"
     STOPPING = "STOPPING"
     FAILED = "FAILED"
-    """It could not be launched, or its gateway or its server ended; ``reason`` says which. Launching it again is fine."""
+    """It could not be launched, or its gateway or its server ended (``reason``). Launching it again is fine."""
 
 
 class LaunchSession(Struct, frozen=True, kw_only=True):
