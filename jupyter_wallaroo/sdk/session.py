@@ -143,7 +143,7 @@ class Sessions(display.Listing[Session]):
 
 
 def _token(facts: wire.Session) -> Secret[str | None]:
-    return Secret(None if facts.token is None else msgspec.json.decode(facts.token, type=str | None))
+    return Secret(msgspec.json.decode(facts.token, type=str | None))
 
 
 def fetch_all(client: Client) -> Sessions:

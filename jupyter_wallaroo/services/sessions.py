@@ -28,6 +28,7 @@ from jupyter_wallaroo.types.caller import Caller
 from jupyter_wallaroo.types.config import Nothing
 from jupyter_wallaroo.types.names import check_name
 from jupyter_wallaroo.types.session import (
+    NO_TOKEN,
     LaunchSession,
     Session,
     SessionKey,
@@ -324,7 +325,7 @@ class SessionService:
             owner=stored.owner,
             created_at=stored.created_at,
             base_url=kept.live.base_url if is_running else None,
-            token=msgspec.Raw(msgspec.json.encode(kept.live.server_token.reveal())) if shows_token else None,
+            token=msgspec.Raw(msgspec.json.encode(kept.live.server_token.reveal())) if shows_token else NO_TOKEN,
             reason=stored.reason or (kept.live.failure if status is SessionStatus.FAILED else None),
             kernelspecs=stored.kernelspecs,
         )

@@ -24,6 +24,8 @@ _NOT_FOR_GATEWAYS = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "CONDA_PREFIX")
 """Of this server's own environment; the gateway has another one."""
 _FOR_GATEWAYS = ("EG_", "DOCKER_", "KUBE")
 """By which operators configure gateways."""
+_RESPONSES = {"EG_RESPONSE_IP": "127.0.0.1", "EG_RESPONSE_PORT_RETRIES": "100"}
+"""Where kernels in containers answer a gateway; an operator who has such says an address that they reach."""
 _FOR_KERNELS = ("WALLAROO_URL", "WALLAROO_SDK_AUTH_TYPE", "WALLAROO_SDK_CREDENTIALS")
 """By which ``wallaroo.Client()`` finds this server; they hold no token but the name of the file with one."""
 _FOR_SERVERS = ("JUPYTER_CONFIG_DIR", "JUPYTER_CONFIG_PATH", "JUPYTER_DATA_DIR", "JUPYTER_PATH")
@@ -113,7 +115,7 @@ class SessionSetup:
             name: value for name, value in os.environ.items() if name.startswith(_FOR_GATEWAYS) or name in _FOR_KERNELS
         }
         own = {name: value for name, value in environment().items() if name not in _NOT_FOR_GATEWAYS}
-        variables = {"EG_RESPONSE_PORT_RETRIES": "100"} | own | given | self._common()
+        variables = _RESPONSES | own | given | self._common()
         for_kernels = [name for name in variables if not name.startswith((*_FOR_GATEWAYS, "JUPYTER_"))]
         variables["EG_INHERITED_ENVS"] = ",".join(filter(None, [*for_kernels, given.get("EG_INHERITED_ENVS")]))
         variables["JUPYTER_PATH"] = str(self._spec.directory / "jupyter")

@@ -9,8 +9,9 @@ from msgspec import Meta, Raw, Struct
 
 from jupyter_wallaroo.types.process import Identity
 
-ClearToken = Annotated[Raw | None, Meta(extra_json_schema={"type": ["string", "null"]})]
+ClearToken = Annotated[Raw, Meta(extra_json_schema={"type": ["string", "null"]})]
 """The JSON text of a token, put into an answer as it is; its repr shows nothing of it."""
+NO_TOKEN = Raw(b"null")
 
 
 class SessionStatus(StrEnum):
@@ -66,7 +67,7 @@ class Session(Struct, frozen=True, kw_only=True):
     owner: str
     created_at: str
     base_url: str | None
-    token: ClearToken = None
+    token: ClearToken = NO_TOKEN
     reason: str | None = None
     kernelspecs: list[str]
 

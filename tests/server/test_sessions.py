@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import http.server
 import json
 import sqlite3
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -37,9 +39,10 @@ IMAGE = "elyra/kernel-py:2.2.0"
 IPYKERNEL = ["python", "-m", "ipykernel_launcher", "-f", "{connection_file}"]
 
 LAUNCHER = """
-import json, pathlib, sys
-pathlib.Path(__file__).with_name("told.json").write_text(json.dumps(sys.argv[1:]))
-sys.exit("there is no Docker here")
+import json, os, pathlib, sys
+told = {"argv": sys.argv[1:], "image": os.environ.get("KERNEL_IMAGE")}
+pathlib.Path(__file__).with_name("told.json").write_text(json.dumps(told))
+sys.exit("it only tells")
 """
 
 
@@ -65,6 +68,36 @@ class Address:
     @classmethod
     def of(cls, session: dict[str, Any]) -> Address:
         return cls(urlsplit(session["base_url"]).port or 0, session["token"])
+
+
+class _NoContainers(http.server.BaseHTTPRequestHandler):
+    """What answers in Docker's place: it is there, and runs nothing."""
+
+    def do_GET(self) -> None:
+        body = json.dumps({"ApiVersion": "1.43"} if self.path.endswith("/version") else []).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture(scope="module")
+def _docker() -> Iterator[None]:
+    """A gateway's proxies for containers ask for Docker before they start their launcher."""
+    with (
+        http.server.ThreadingHTTPServer(("127.0.0.1", 0), _NoContainers) as docker,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        thread = threading.Thread(target=docker.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        patch.setenv("DOCKER_HOST", f"tcp://127.0.0.1:{docker.server_port}")
+        yield
+        docker.shutdown()
+        thread.join()
 
 
 class Project:
@@ -137,7 +170,9 @@ class Project:
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory, enterprise_gateway: GatewayProgram) -> Iterator[Project]:
+def project(
+    tmp_path_factory: pytest.TempPathFactory, enterprise_gateway: GatewayProgram, _docker: None
+) -> Iterator[Project]:
     """A running server; whatever a test left of the session is ended."""
     made = Project(tmp_path_factory.mktemp("sessions"), enterprise_gateway)
     with made.server:
@@ -190,8 +225,9 @@ def test_s4_01_to_06_a_session_is_a_gateway_and_a_server_and_kernels_of_chosen_e
         refused = jupyter.post("api/kernels", json={"name": "python_docker"}, timeout=60)
         assert refused.status_code >= 500
         told = json.loads((project.folder / "kernels" / "python_docker" / "scripts" / "told.json").read_text())
-        assert told[::2] == ["--RemoteProcessProxy.kernel-id", "--RemoteProcessProxy.response-address"]
-        kernel_id, response_address = told[1::2]
+        assert told["image"] == IMAGE
+        assert told["argv"][::2] == ["--RemoteProcessProxy.kernel-id", "--RemoteProcessProxy.response-address"]
+        kernel_id, response_address = told["argv"][1::2]
         assert len(kernel_id) == 36 and int(response_address.rpartition(":")[2]) > 0
 
 
