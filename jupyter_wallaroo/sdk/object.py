@@ -14,6 +14,7 @@
     │   └── ModelConversionTimeoutError          also a DeadlineExceeded
     ├── DeploymentError                          a pipeline does not run, or does not end
     │   └── WaitForDeployError                   also a DeadlineExceeded
+    ├── RunError                                 a run of a step graph did not end well, or not in time
     ├── SessionError                             a session could not be launched
     └── InferenceError                           an inference gave no result
         ├── InferenceInputError                  also an InvalidInput
@@ -59,6 +60,7 @@ __all__ = [
     "ModelUploadError",
     "RequestTimeoutError",
     "RequiredAttributeMissing",
+    "RunError",
     "SessionError",
     "Unauthenticated",
     "Unavailable",
@@ -107,6 +109,10 @@ class DeploymentError(WallarooError):
 
 class WaitForDeployError(DeploymentError, DeadlineExceeded):
     """A pipeline was not running, or not ended, in time; it may still come to that."""
+
+
+class RunError(WallarooError):
+    """A run of a step graph did not end well, or not in time; says the first step's reason."""
 
 
 class SessionError(WallarooError):

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from jupyter_wallaroo.sdk.client import Client
 
 LAUNCH_LIMIT_S = 120.0
-STOP_LIMIT_S = 60.0
 STOPPED = "STOPPED"
 """What the status of a session is that is not there any more."""
 
@@ -98,7 +97,7 @@ class Session:
 
     def stop(self) -> None:
         """End it with its kernels; when this returns, none of its processes is left."""
-        self._client.api.delete(self._path, timeout_s=STOP_LIMIT_S)
+        self._client.api.send_json("DELETE", self._path)
 
     @property
     def _path(self) -> str:

@@ -22,6 +22,7 @@ from jupyter_wallaroo.server.handlers.json_body import (
     ResourceHandler,
 )
 from jupyter_wallaroo.server.handlers.logs import LogsHandler, TopicHandler, TopicRecordsHandler
+from jupyter_wallaroo.server.handlers.runs import StepNotebookHandler, StepOutputHandler
 from jupyter_wallaroo.server.handlers.unknown import UnknownHandler
 from jupyter_wallaroo.server.handlers.upload import ConvertingUploadHandler, MultipartUploadHandler, RawUploadHandler
 from jupyter_wallaroo.types import (
@@ -36,6 +37,7 @@ from jupyter_wallaroo.types import (
     inference_log,
     model,
     pipeline,
+    run,
     search,
     session,
     tag,
@@ -389,6 +391,41 @@ ROUTES: tuple[Route, ...] = (
         "topic/{topic}/records", dict, list[dict[str, Any]], _by_hand, _READ, "inference_logs",
         handler=TopicRecordsHandler, pattern=rf"{_TOPIC_PATTERN}/records", root=LOGS_ROOT,
         query=inference_log.TopicRecords,
+    ),
+    Route(
+        "runs", run.SubmitRun, run.RunState, lambda s: s.runs.submit, _EXECUTE, "runs", handler=ResourceHandler
+    ),
+    Route(
+        "runs", run.ListRuns, run.RunPage, lambda s: s.runs.list_runs, _READ, "runs",
+        handler=ResourceHandler, method="GET", query=run.ListRuns,
+    ),
+    Route(
+        "runs/{run}", run.NamedRun, run.RunState, lambda s: s.runs.get, _READ, "runs",
+        handler=ResourceHandler, method="GET",
+    ),
+    Route(
+        "runs/{run}", run.AbortRun, run.RunState, lambda s: s.runs.abort, _EXECUTE, "runs",
+        handler=ResourceHandler, method="DELETE",
+    ),
+    Route(
+        "runs/{run}/{step}", run.NamedStep, run.StepState, lambda s: s.runs.step, _READ, "runs",
+        handler=ResourceHandler, method="GET",
+    ),
+    Route(
+        "runs/{run}/{step}", run.ReportStep, run.StepState, lambda s: s.runs.report, _EXECUTE, "runs",
+        handler=ResourceHandler, method="PUT",
+    ),
+    Route(
+        "runs/{run}/{step}", run.AbortStep, run.StepState, lambda s: s.runs.abort_step, _EXECUTE, "runs",
+        handler=ResourceHandler, method="DELETE",
+    ),
+    Route(
+        "runs/{run}/{step}/notebook", run.NamedStep, dict[str, Any], _by_hand, _READ, "runs",
+        handler=StepNotebookHandler, method="GET",
+    ),
+    Route(
+        "runs/{run}/{step}/outputs/{name}", run.NamedStep, bytes, _by_hand, _READ, "runs",
+        handler=StepOutputHandler, method="GET",
     ),
     Route(
         "sessions", config.Nothing, session.SessionList, lambda s: s.sessions.list_sessions, _READ, "sessions",

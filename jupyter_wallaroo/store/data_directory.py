@@ -80,6 +80,18 @@ class DataDirectory:
         return path
 
     @property
+    def steps(self) -> Path:
+        """Where the steps of runs have their directories while they run."""
+        path = self.path / "steps"
+        path.mkdir(exist_ok=True, mode=0o700)
+        return path
+
+    @property
+    def step_blobs(self) -> Path:
+        """Where the sources of steps and what steps left lie."""
+        return self.path / "step_blobs"
+
+    @property
     def environments(self) -> Path:
         """Where the environments of models with requirements lie."""
         return self.path / "environments"

@@ -53,7 +53,7 @@ class BodyHandler(WallarooHandler):
 class PostHandler(BodyHandler):
     """A route called by POST with a JSON object (Wallaroo reads by POST, too)."""
 
-    async def decode(self, **path: str) -> Any:
+    async def decode(self) -> Any:
         """Return the body, and what stands in the path, as the route's request struct.
 
         Raises
@@ -67,7 +67,7 @@ class PostHandler(BodyHandler):
             value = await asyncio.to_thread(document, body)
         else:
             value = document(body)
-        return self._converted(value | path, self.route.request, strict=True)
+        return self._converted(value | self.path_kwargs, self.route.request, strict=True)
 
     def decode_query(self) -> Any:
         """Return what is in the URL's query as the route's query struct.
@@ -132,27 +132,33 @@ class ResourceHandler(PostHandler):
         super().initialize()
 
     @authenticated
-    async def get(self, **path: str) -> None:
+    async def get(self, **_: str) -> None:
         """Answer what is there."""
+        await self._answer_path()
+
+    @authenticated
+    async def delete(self, **_: str) -> None:
+        """End or remove it."""
+        await self._answer_path()
+
+    @authenticated
+    async def post(self, **_: str) -> None:
+        """Make one."""
+        await self._answer_body()
+
+    @authenticated
+    async def put(self, **_: str) -> None:
+        """Say how it is."""
+        await self._answer_body()
+
+    async def _answer_path(self) -> None:
         self._refuse_other_methods()
         asked = {name: self.get_query_argument(name) for name in self.request.query_arguments}
-        await self.answer_to(self._converted(asked | path, self.route.request, strict=False))
+        await self.answer_to(self._converted(asked | self.path_kwargs, self.route.request, strict=False))
 
-    @authenticated
-    async def delete(self, **path: str) -> None:
-        """End or remove it."""
-        await self.get(**path)
-
-    @authenticated
-    async def post(self, **path: str) -> None:
-        """Make one."""
+    async def _answer_body(self) -> None:
         self._refuse_other_methods()
-        await self.answer_to(await self.decode(**path))
-
-    @authenticated
-    async def put(self, **path: str) -> None:
-        """Say how it is."""
-        await self.post(**path)
+        await self.answer_to(await self.decode())
 
     def _refuse_other_methods(self) -> None:
         if self.route.method != self.request.method:
