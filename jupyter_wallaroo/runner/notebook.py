@@ -100,11 +100,11 @@ def _kernel_client(kernel: KernelAddress) -> Any:
         client.load_connection_file(kernel.connection_file)
         return client
     from jupyter_server.gateway.gateway_client import GatewayClient
-    from jupyter_server.gateway.managers import GatewayKernelClient
+
+    from jupyter_wallaroo.runner.gateway import GatewayKernel
 
     GatewayClient.instance(**kernel.gateway)
-    make: Any = GatewayKernelClient
-    return make(kernel.kernel_id)
+    return GatewayKernel(kernel.kernel_id)
 
 
 async def _execute_cells(client: Any, notebook: Any, order: StepOrder) -> None:

@@ -64,7 +64,8 @@ class JupyterKernels:
                 kernel_name=name, cwd=str(directory), env={**inherited, **environment}
             )
             kernel = self._manager.get_kernel(kernel_id)
-            ready = getattr(kernel, "ready", None)
+            # The gateway's has one that nothing ever settles: its kernel is ready when it was started.
+            ready = None if gateway else getattr(kernel, "ready", None)
             if ready is not None:
                 await (ready if isinstance(ready, asyncio.Future) else asyncio.wrap_future(ready))
         except Exception as error:  # the edge to Jupyter's managers, provisioners and gateways
