@@ -63,7 +63,7 @@ def twelve(pipeline: str) -> dict[str, Any]:
         "score": inference(pipeline, "split", input="split.rows", dataset=["out"]),
         "check": inference(pipeline, "split", input="split.first", dataset=["out"]),
         "left": cells(
-            "sums = wallaroo.step.inputs()['score']\nwallaroo.step.output('sums', sums.iloc[:, 0].tolist())\nsums",
+            "sums = wallaroo.step.inputs()['score']\nwallaroo.step.output('sums', [row[0] for row in sums['out.y']])\nsums",
             "score",
         ),
         "right": cells("wallaroo.step.output('count', len(wallaroo.step.inputs()['check']))", "check"),

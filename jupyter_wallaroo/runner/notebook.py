@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import sys
 from pathlib import Path
@@ -74,19 +75,24 @@ async def execute(order: StepOrder) -> StepVerdict:
     """Execute a step, write down the executed notebook whatever happens, and say how it went."""
     client = _kernel_client(order.kernel)
     notebook = None
+    has_begun = False
     try:
         started: Any = client.start_channels()
         if started is not None:
             await started
         await client.wait_for_ready(timeout=READY_LIMIT_S)
         notebook = _notebook(order)
-        await _execute_cells(client, notebook, order)
+        run = await _set_up(client, notebook, order)
+        has_begun = True
+        await _execute_cells(run, notebook)
     except CellExecutionError as error:
         return _failed(order, notebook, error)
     except DeadKernelError:
-        return StepVerdict(number=order.number, reason="Its kernel died.", is_kernel_lost=True)
+        return StepVerdict(number=order.number, reason="Its kernel died.", is_kernel_lost=True, has_begun=has_begun)
     except (Refused, RuntimeError) as error:
-        return StepVerdict(number=order.number, reason=str(error)[:MAX_REASON])
+        return StepVerdict(number=order.number, reason=str(error)[:MAX_REASON], has_begun=has_begun)
+    except asyncio.CancelledError:
+        return StepVerdict(number=order.number, reason="It was cancelled.", has_begun=has_begun)
     finally:
         client.stop_channels()
         if notebook is not None:
@@ -107,7 +113,8 @@ def _kernel_client(kernel: KernelAddress) -> Any:
     return GatewayKernel(kernel.kernel_id)
 
 
-async def _execute_cells(client: Any, notebook: Any, order: StepOrder) -> None:
+async def _set_up(client: Any, notebook: Any, order: StepOrder) -> BoundedClient:
+    """Return a client for a kernel that is as the step wants it."""
     run = BoundedClient(notebook, timeout=None, coalesce_streams=True)
     run.kc = client
     client.allow_stdin = False
@@ -115,14 +122,17 @@ async def _execute_cells(client: Any, notebook: Any, order: StepOrder) -> None:
     info = await run.async_wait_for_reply(await _sent(client.kernel_info()))
     language = (info or {}).get("content", {}).get("language_info", {})
     notebook.metadata["language_info"] = language
-    is_python = language.get("name") == "python"
-    if is_python:
-        await _set_up(run, client, order)
+    if language.get("name") == "python":
+        await _settle_in(run, client, order)
+        if not order.is_notebook:
+            call = f"import runpy\n\n_ = runpy.run_path({order.name!r}, run_name='__main__')"
+            notebook.cells = [_v4.new_code_cell(call, metadata={"tags": ["script"]})]
     elif order.parameters:
         raise Refused(f"Parameters are for kernels that speak Python; this one speaks {language.get('name')!r}.")
-    if is_python and not order.is_notebook:
-        call = f"import runpy\n\n_ = runpy.run_path({order.name!r}, run_name='__main__')"
-        notebook.cells = [_v4.new_code_cell(call, metadata={"tags": ["script"]})]
+    return run
+
+
+async def _execute_cells(run: BoundedClient, notebook: Any) -> None:
     for index, cell in enumerate(notebook.cells):
         await run.async_execute_cell(cell, index, execution_count=run.code_cells_executed + 1)
     run.set_widgets_metadata()
@@ -133,7 +143,7 @@ async def _sent(message: Any) -> str:
     return str(await message if hasattr(message, "__await__") else message)
 
 
-async def _set_up(run: BoundedClient, client: Any, order: StepOrder) -> None:
+async def _settle_in(run: BoundedClient, client: Any, order: StepOrder) -> None:
     """Give the kernel its environment and folder; silently, so that it works alike on kernels of a gateway."""
     facts = {"environment": order.environment, "directory": order.work_directory, "nice": order.nice}
     code = f"exec({_SETUP.format(facts=facts)!r}, {{}})"

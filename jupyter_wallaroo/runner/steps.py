@@ -49,8 +49,6 @@ class Steps:
 
         try:
             verdict = await notebook.execute(order)
-        except asyncio.CancelledError:
-            verdict = StepVerdict(number=order.number, reason="It was cancelled.")
         except Exception as error:  # noqa: BLE001  the edge of the process: one step must not end the others
             traceback.print_exc()
             said = f"{type(error).__name__}: {error}"

@@ -34,6 +34,7 @@ LOOK_EVERY_S = 0.5
 """How often a kernel is looked at, to see whether it lives."""
 CANCEL_GRACE_S = 5.0
 BACKGROUND_NICE = 10
+KERNEL_ATTEMPTS = 3
 
 _CLIENT_VARIABLES = ("WALLAROO_URL", "WALLAROO_SDK_AUTH_TYPE", "WALLAROO_SDK_CREDENTIALS")
 
@@ -93,25 +94,13 @@ class StepExecutor:
     ) -> Ended:
         directory = await asyncio.to_thread(self._files.prepare, run_id, key, work, inputs)
         try:
-            working = directory / WORK_NAME / PurePosixPath(work.place).parent
-            environment = _environment(run_id, key, directory)
-            kernel = await _uninterrupted(
-                self._kernels.start(work.kernel, working, environment),
-                undo=lambda started: self._kernels.stop(started.kernel_id, now=True),
-            )
-            order = StepOrder(
-                number=next(self._numbers),
-                directory=str(directory),
-                source=SOURCE_NAME,
-                work_directory=str(working),
-                is_notebook=work.is_notebook,
-                name=PurePosixPath(work.place).name,
-                parameters=work.parameters,
-                kernel=kernel,
-                environment=environment,
-                nice=BACKGROUND_NICE if background else 0,
-            )
-            ended = await self._execute_on(kernel, order, work, runner, directory)
+            ended, attempts = None, 0
+            while ended is None:
+                attempts += 1
+                is_last = attempts == KERNEL_ATTEMPTS
+                ended = await self._attempt(
+                    run_id, key, work, runner, directory, background=background, is_last=is_last
+                )
             outputs, notebook_sha = await asyncio.to_thread(self._collect, directory, ended)
             return Ended(
                 status=ended.status,
@@ -128,35 +117,71 @@ class StepExecutor:
         outputs, notebook_sha = self._files.collect(directory)
         return (outputs if ended.status is Status.SUCCESS else []), notebook_sha
 
-    async def _execute_on(
-        self, kernel: KernelAddress, order: StepOrder, work: CodeWork, runner: StepRunner, directory: Path
-    ) -> Ended:
+    async def _attempt(
+        self,
+        run_id: str,
+        key: str,
+        work: CodeWork,
+        runner: StepRunner,
+        directory: Path,
+        *,
+        background: bool,
+        is_last: bool,
+    ) -> Ended | None:
+        """Return how a step ended on a new kernel; None when that died before the step's own code began.
+
+        Kernels choose their ports before they bind them: when many start at once on a machine, some find theirs taken.
+        """
+        working = directory / WORK_NAME / PurePosixPath(work.place).parent
+        environment = _environment(run_id, key, directory)
+        kernel = await _uninterrupted(
+            self._kernels.start(work.kernel, working, environment),
+            undo=lambda started: self._kernels.stop(started.kernel_id, now=True),
+        )
+        order = StepOrder(
+            number=next(self._numbers),
+            directory=str(directory),
+            source=SOURCE_NAME,
+            work_directory=str(working),
+            is_notebook=work.is_notebook,
+            name=PurePosixPath(work.place).name,
+            parameters=work.parameters,
+            kernel=kernel,
+            environment=environment,
+            nice=BACKGROUND_NICE if background else 0,
+        )
         is_well = False
         try:
             await asyncio.to_thread(self._files.note_kernel, directory, kernel.kernel_id)
-            ended = await self._watch(kernel, order, work, runner)
-            is_well = ended.status is Status.SUCCESS
+            ended = await self._watch(kernel, order, work, runner, is_last=is_last)
+            is_well = ended is not None and ended.status is Status.SUCCESS
             return ended
         finally:
             await self._kernels.stop(kernel.kernel_id, now=not is_well)
 
-    async def _watch(self, kernel: KernelAddress, order: StepOrder, work: CodeWork, runner: StepRunner) -> Ended:
+    async def _watch(
+        self, kernel: KernelAddress, order: StepOrder, work: CodeWork, runner: StepRunner, *, is_last: bool
+    ) -> Ended | None:
         """Wait for a step's code, for the death of its kernel, or for the end of its time."""
         executing = asyncio.create_task(runner.execute(order))
         losing = asyncio.create_task(self._until_lost(kernel.kernel_id))
         try:
             await asyncio.wait({executing, losing}, timeout=work.timeout_s, return_when=asyncio.FIRST_COMPLETED)
+            is_too_late = not executing.done() and not losing.done()
             if not executing.done():
                 runner.cancel(order.number)
                 await asyncio.wait({executing}, timeout=CANCEL_GRACE_S)
-                if losing.done():
-                    return Ended(status=Status.FAILURE, reason=f"Its kernel died ({losing.result()}).")
+            if is_too_late:
                 return _too_long(work)
-            verdict = executing.result()
-            if verdict.is_kernel_lost:
-                how = await self._kernels.end_of(kernel.kernel_id) or "it no longer answered"
-                return Ended(status=Status.FAILURE, reason=f"Its kernel died ({how}).")
-            return _ended(verdict)
+            verdict = executing.result() if executing.done() else None
+            if verdict is not None and not losing.done() and not verdict.is_kernel_lost:
+                return _ended(verdict)
+            if verdict is not None and verdict.reason is None:
+                return _ended(verdict)
+            if verdict is not None and not verdict.has_begun and not is_last:
+                return None
+            how = await self._kernels.end_of(kernel.kernel_id) or "it no longer answered"
+            return Ended(status=Status.FAILURE, reason=f"Its kernel died ({how}).")
         finally:
             for task in (executing, losing):
                 task.cancel()

@@ -22,6 +22,8 @@ from jupyter_wallaroo.types.run_plan import InferenceWork
 
 SHARED_FROM_BYTES = 64 * 1024
 RESULT = "result"
+SEPARATOR = "."
+"""Columns of the answer are flat, ``out.price``, as the client's frames have them."""
 
 
 class StepInference:
@@ -78,6 +80,7 @@ class StepInference:
                 accepts=MediaType.ARROW,
                 dataset=tuple(work.dataset),
                 exclude=tuple(work.dataset_exclude),
+                separator=SEPARATOR,
             )
         finally:
             if region is not None:  # a thread that is still reading into it, since this was cancelled, keeps it

@@ -41,12 +41,16 @@ class CancelStep(Struct, frozen=True, kw_only=True):
 
 
 class StepVerdict(Struct, frozen=True, kw_only=True):
-    """How the code of a step ended; ``reason`` is None when it went well."""
+    """How the code of a step ended; ``reason`` is None when it went well.
+
+    ``has_begun`` tells whether any of the step's own code may have run.
+    """
 
     number: int
     reason: str | None = None
     traceback: str | None = None
     is_kernel_lost: bool = False
+    has_begun: bool = True
 
 
 class ToRunner(Struct, frozen=True, kw_only=True):

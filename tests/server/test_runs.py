@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import time
@@ -80,10 +81,10 @@ def test_a_failing_step_aborts_its_children_only(client: httpx.Client, evidence:
     assert sorted(evidence.take()) == ["apart", "bad", "good", "load"]
     assert (run["status"], run["outcome"], run["failed_steps"]) == ("SUCCESS", "failed", ["bad"])
     bad = client.get(f"runs/{run['id']}/bad").json()
-    assert bad["reason"] == "KeyError: 'houses' (cell 2 of 2)"
+    assert bad["reason"] == "KeyError: 'houses' (cell 3 of 3)", "the cell with the parameters counts"
     assert "broken['houses']" in bad["traceback"] and "\x1b" not in bad["traceback"]
     assert client.get(f"runs/{run['id']}/grandchild").json()["reason"] == "It needs 'bad', which did not succeed."
-    outputs = client.get(f"runs/{run['id']}/bad/notebook").json()["cells"][1]["outputs"]
+    outputs = client.get(f"runs/{run['id']}/bad/notebook").json()["cells"][2]["outputs"]
     assert outputs[0]["ename"] == "KeyError"
 
 
@@ -274,29 +275,40 @@ def test_an_interactive_run_starts_while_background_jobs_saturate_the_queue(
 
 def test_a_kernel_that_somebody_shuts_down(server: PrivateServer, client: httpx.Client) -> None:
     """Kernels of steps are among Jupyter's own, where a person may end one."""
+    before = kernels(server, client)
     run = submit(client, {"a": {"kind": "script", "source": "import time\ntime.sleep(600)"}})
-    api = f"http://127.0.0.1:{server.port}/api/kernels"
-    until(client, run, lambda state: client.get(api).json() != [])
-    until(client, run, lambda state: any(kernel["execution_state"] == "busy" for kernel in client.get(api).json()))
-    (kernel,) = client.get(api).json()
-    assert client.delete(f"{api}/{kernel['id']}").status_code == 204
-    assert ended(client, run)["steps"][0]["reason"] == "Its kernel died (it was shut down)."
+    until(client, run, lambda _: "busy" in (kernels(server, client).get(key) for key in new(server, client, before)))
+    (kernel,) = new(server, client, before)
+    assert client.delete(f"http://127.0.0.1:{server.port}/api/kernels/{kernel}").status_code == 204
+    assert ended(client, run)["steps"][0]["reason"].startswith("Its kernel died (")
 
 
 def test_the_process_that_executes_steps_dies(server: PrivateServer, client: httpx.Client) -> None:
+    before = kernels(server, client)
     run = submit(client, {"a": {"kind": "script", "source": "import time\ntime.sleep(600)"}, "b": script("", "a")})
-
-    def runners(_: object) -> list[int]:
-        children = psutil.Process(server.pid).children()
-        return [child.pid for child in children if "jupyter_wallaroo.runner.steps" in child.cmdline()]
-
-    until(client, run, runners)
-    until(client, run, lambda state: statuses(state)["a"] == "STARTED" and client.get(_kernels(server)).json())
-    os.kill(runners(None)[0], signal.SIGKILL)
+    until(client, run, lambda _: "busy" in (kernels(server, client).get(key) for key in new(server, client, before)))
+    (runner,) = runners(server)
+    os.kill(runner, signal.SIGKILL)
     state = ended(client, run)
     assert state["steps"][0]["reason"] == "The process that executed it died."
-    assert client.get(_kernels(server)).json() == []
+    assert new(server, client, before) == set()
 
 
-def _kernels(server: PrivateServer) -> str:
-    return f"http://127.0.0.1:{server.port}/api/kernels"
+def kernels(server: PrivateServer, client: httpx.Client) -> dict[str, str]:
+    """How each kernel of the server is."""
+    listed = client.get(f"http://127.0.0.1:{server.port}/api/kernels").json()
+    return {kernel["id"]: kernel["execution_state"] for kernel in listed}
+
+
+def new(server: PrivateServer, client: httpx.Client, before: dict[str, str]) -> set[str]:
+    """The kernels that were not there before."""
+    return kernels(server, client).keys() - before.keys()
+
+
+def runners(server: PrivateServer) -> list[int]:
+    """The processes that execute steps."""
+    found = []
+    for child in psutil.Process(server.pid).children():
+        with contextlib.suppress(psutil.ZombieProcess, psutil.NoSuchProcess):
+            found.extend([child.pid] if "jupyter_wallaroo.runner.steps" in child.cmdline() else [])
+    return found
