@@ -67,7 +67,7 @@ class Session(Struct, frozen=True, kw_only=True):
     owner: str
     created_at: str
     base_url: str | None
-    token: ClearToken = NO_TOKEN
+    token: ClearToken
     reason: str | None = None
     kernelspecs: list[str]
 
