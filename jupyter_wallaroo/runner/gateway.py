@@ -1,7 +1,8 @@
-"""A kernel of an Enterprise Gateway as a client: its channels come through one websocket.
+"""A client of a kernel that a gateway runs: all channels come through one websocket.
 
-Jupyter's own `GatewayKernelClient` (jupyter_server 2.21) sends no credentials with the websocket, so that a gateway
-with a token refuses it, and waits for messages by asking without a pause.
+Jupyter's own (jupyter_server 2.21) sends no credentials with its websocket, gives up after 40 silent seconds, keeps a
+processor busy while it waits, and does not notice that a kernel was restarted under it. Each of these would end a step,
+or a machine.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 MAX_MESSAGE_BYTES = 512 * 2**20
 _CHANNELS = ("shell", "iopub", "stdin", "control", "hb")
+_LOST = ("restarting", "autorestarting", "dead")
+"""What a gateway says of a kernel whose state is gone."""
 
 
 class Channel:
@@ -69,13 +72,13 @@ class Channel:
             The connection ended.
         """
         if self._is_lost and self._came.empty():
-            raise DeadKernelError("The gateway closed the connection.")
+            raise DeadKernelError("Kernel died")
         try:
             message = await asyncio.wait_for(self._came.get(), timeout)
         except TimeoutError:
             raise Empty from None
         if message is None:
-            raise DeadKernelError("The gateway closed the connection.")
+            raise DeadKernelError("Kernel died")
         return message
 
     def is_alive(self) -> bool:
@@ -111,12 +114,12 @@ class GatewayKernel(AsyncKernelClient):
         self._channels = {name: Channel(name, self._connection) for name in _CHANNELS}
 
     def _route(self, said: str | bytes | None) -> None:
-        """Put a message where it belongs (Tornado calls this); None is the end."""
-        if said is None:
+        """Put a message where it belongs (Tornado calls this); None is the end, as is a restart."""
+        message = None if said is None else _message(said)
+        if message is None or _is_end(message):
             for channel in self._channels.values():
                 channel.put(None)
             return
-        message = _message(said)
         name = message.get("channel")
         if name in self._channels:
             self._channels[name].put(message)
@@ -151,6 +154,17 @@ class GatewayKernel(AsyncKernelClient):
     def hb_channel(self) -> Any:
         """Whether the kernel lives, as far as the connection tells."""
         return self._channels["hb"]
+
+
+def connect(settings: dict[str, Any], kernel_id: str) -> Any:
+    """Return a client of a kernel of the gateway that Jupyter's own settings describe."""
+    GatewayClient.instance(**settings)
+    return GatewayKernel(kernel_id)
+
+
+def _is_end(message: dict[str, Any]) -> bool:
+    content = message.get("content") or {}
+    return message.get("msg_type") == "status" and content.get("execution_state") in _LOST
 
 
 def _message(said: str | bytes) -> dict[str, Any]:

@@ -105,12 +105,9 @@ def _kernel_client(kernel: KernelAddress) -> Any:
         client = AsyncKernelClient()
         client.load_connection_file(kernel.connection_file)
         return client
-    from jupyter_server.gateway.gateway_client import GatewayClient
+    from jupyter_wallaroo.runner import gateway
 
-    from jupyter_wallaroo.runner.gateway import GatewayKernel
-
-    GatewayClient.instance(**kernel.gateway)
-    return GatewayKernel(kernel.kernel_id)
+    return gateway.connect(kernel.gateway, kernel.kernel_id)
 
 
 async def _set_up(client: Any, notebook: Any, order: StepOrder) -> BoundedClient:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _ASK_GATEWAY_EVERY_S = 5.0
+_READY_LIMIT_S = 60.0
+_STOP_AGAIN_S = (0.5, 1.0, 2.0)
+"""When a gateway is asked again to end a kernel; one that it is just restarting it cannot end."""
 
 
 class JupyterKernels:
@@ -64,10 +67,11 @@ class JupyterKernels:
                 kernel_name=name, cwd=str(directory), env={**inherited, **environment}
             )
             kernel = self._manager.get_kernel(kernel_id)
-            # The gateway's has one that nothing ever settles: its kernel is ready when it was started.
-            ready = None if gateway else getattr(kernel, "ready", None)
-            if ready is not None:
-                await (ready if isinstance(ready, asyncio.Future) else asyncio.wrap_future(ready))
+            if gateway is None and getattr(self._manager, "use_pending_kernels", False):
+                ready = kernel.ready
+                await asyncio.wait_for(
+                    ready if isinstance(ready, asyncio.Future) else asyncio.wrap_future(ready), _READY_LIMIT_S
+                )
         except Exception as error:  # the edge to Jupyter's managers, provisioners and gateways
             _log.warning("wallaroo: kernel %r could not be started", name, exc_info=True)
             said = without_paths(f"{type(error).__name__}: {error}")
@@ -105,12 +109,14 @@ class JupyterKernels:
     async def stop(self, kernel_id: str, *, now: bool) -> None:
         """End a kernel; nothing when it is gone."""
         self._asked.pop(kernel_id, None)
-        if kernel_id not in self._manager:
-            return
-        try:
-            await self._manager.shutdown_kernel(kernel_id, now=now)
-        except Exception:  # noqa: BLE001  the edge to Jupyter's managers: a run's end must not hang on one kernel's
-            _log.warning("wallaroo: kernel %s could not be shut down", kernel_id, exc_info=True)
+        for pause_s in (0.0, *(_STOP_AGAIN_S if self._gateway is not None else ())):
+            await asyncio.sleep(pause_s)
+            if kernel_id not in self._manager:
+                return
+            try:
+                await self._manager.shutdown_kernel(kernel_id, now=now)
+            except Exception:  # noqa: BLE001  the edge to Jupyter's managers: a run's end must not hang on one kernel's
+                _log.warning("wallaroo: kernel %s could not be shut down", kernel_id, exc_info=True)
 
     async def reap(self, kernel_ids: Iterable[str]) -> None:
         """End kernels of an earlier server; local ones end with their server."""

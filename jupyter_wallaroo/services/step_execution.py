@@ -210,12 +210,14 @@ def _environment(run_id: str, key: str, directory: Path) -> dict[str, str]:
 
 
 async def _uninterrupted(work: Awaitable[T], *, undo: Callable[[T], Awaitable[None]]) -> T:
-    """Return what ``work`` gives; when cancelled meanwhile, wait for it all the same and undo it."""
+    """Return what ``work`` gives; when cancelled meanwhile, wait for it all the same, within reason, and undo it."""
     task = asyncio.ensure_future(work)
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
-        await asyncio.wait({task})
-        if not task.cancelled() and task.exception() is None:
+        await asyncio.wait({task}, timeout=CANCEL_GRACE_S)
+        if not task.done():
+            task.cancel()
+        elif not task.cancelled() and task.exception() is None:
             await undo(task.result())
         raise

@@ -17,6 +17,7 @@ import pytest
 from jupyter_wallaroo.demo.server import PrivateServer
 from tests import graphs, models
 from tests.deploying import deploy, upload
+from tests.faults import drill
 from tests.graphs import CODE_STEPS, Evidence, ended, script, statuses, submit, until
 from tests.server.test_events import heard, kind
 
@@ -292,6 +293,26 @@ def test_the_process_that_executes_steps_dies(server: PrivateServer, client: htt
     state = ended(client, run)
     assert state["steps"][0]["reason"] == "The process that executed it died."
     assert new(server, client, before) == set()
+
+
+def test_steps_run_on_the_kernels_of_a_gateway(tmp_path: Path) -> None:
+    """Another Jupyter server stands for the gateway: it speaks the same API. Nothing runs beside its kernels."""
+    where = "import os, wallaroo\nwallaroo.step.output('parent', os.getppid())"
+    with PrivateServer(tmp_path / "gateway", options=drill.EXTENSION_ONLY) as gateway:
+        options = (f"--gateway-url=http://127.0.0.1:{gateway.port}", f"--GatewayClient.auth_token={gateway.token}")
+        with PrivateServer(tmp_path / "server", options=options) as server, server.client as client:
+            steps = {
+                "a": {"kind": "script", "source": where},
+                "b": {"kind": "notebook", "source": graphs.notebook("1 / 0"), "parents": ["a"]},
+                "c": {"kind": "script", "source": "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)"},
+            }
+            run = ended(client, submit(client, steps))
+            assert statuses(run) == {"a": "SUCCESS", "b": "FAILURE", "c": "FAILURE"}, run["steps"]
+            assert client.get(f"runs/{run['id']}/a/outputs/parent").json() == gateway.pid
+            assert client.get(f"runs/{run['id']}/b").json()["reason"].startswith("ZeroDivisionError")
+            assert client.get(f"runs/{run['id']}/c").json()["reason"].startswith("Its kernel died")
+            with gateway.client as other:
+                assert kernels(gateway, other) == {}
 
 
 def kernels(server: PrivateServer, client: httpx.Client) -> dict[str, str]:
