@@ -71,6 +71,18 @@ class BoundedClient(NotebookClient):
         return super().output(outs, msg, display_id, cell_index)
 
 
+class TrustingClient(AsyncKernelClient):
+    """A client that leaves it to the server to see whether the kernel's process lives.
+
+    Without a process to look at, Jupyter's own goes by the heartbeat, and takes a kernel for dead that only computes.
+    """
+
+    async def _async_is_alive(self) -> bool:
+        return True
+
+    is_alive = _async_is_alive
+
+
 async def execute(order: StepOrder) -> StepVerdict:
     """Execute a step, write down the executed notebook whatever happens, and say how it went."""
     client = _kernel_client(order.kernel)
@@ -89,8 +101,11 @@ async def execute(order: StepOrder) -> StepVerdict:
         return _failed(order, notebook, error)
     except DeadKernelError:
         return StepVerdict(number=order.number, reason="Its kernel died.", is_kernel_lost=True, has_begun=has_begun)
-    except (Refused, RuntimeError) as error:
-        return StepVerdict(number=order.number, reason=str(error)[:MAX_REASON], has_begun=has_begun)
+    except Refused as error:
+        return StepVerdict(number=order.number, reason=str(error)[:MAX_REASON])
+    except RuntimeError as error:
+        said = str(error)[:MAX_REASON]
+        return StepVerdict(number=order.number, reason=said, is_kernel_lost=not has_begun, has_begun=has_begun)
     except asyncio.CancelledError:
         return StepVerdict(number=order.number, reason="It was cancelled.", has_begun=has_begun)
     finally:
@@ -102,7 +117,7 @@ async def execute(order: StepOrder) -> StepVerdict:
 
 def _kernel_client(kernel: KernelAddress) -> Any:
     if kernel.gateway is None:
-        client = AsyncKernelClient()
+        client = TrustingClient()
         client.load_connection_file(kernel.connection_file)
         return client
     from jupyter_wallaroo.runner import gateway

@@ -57,7 +57,11 @@ class RootFolder:
             if found.is_file():
                 return self._place(found)
         known = [self._place(item) for item in self._files(self._root / folder)]
-        raise NotFound(f"{what}: there is no file {path!r:.200}.", hint=errors.nearest(path, known))
+        where = "the folder that the caller works in" if folder else "Jupyter's root folder"
+        raise NotFound(
+            f"{what}: there is no file {path!r:.200} in {where}.",
+            hint=errors.nearest(path, known) or "Paths start there; elsewhere, send the text itself as the source.",
+        )
 
     def expand(self, what: str, path: str, folder: str) -> list[str]:
         """Return the places of a file, or of every file in a folder that is not hidden."""

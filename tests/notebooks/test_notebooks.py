@@ -88,6 +88,7 @@ def test_bigquery_house_prices(tmp_path: Path, bigquery: BigQueryService) -> Non
 def test_step_graphs(tmp_path: Path) -> None:
     """A whole run, parts of it, one that is refused, one that fails, one in the background."""
     with PrivateServer(tmp_path) as server, Kernel(server) as kernel:
+        kernel.run(f"import os\nos.chdir({str(tmp_path)!r})  # a notebook works in its own folder")
         outputs = run(kernel, "05-step-graphs.ipynb")
         assert kernel.value("run.outcome(), part.outcome(), broken.outcome(), job.outcome()") == [
             "ok",
