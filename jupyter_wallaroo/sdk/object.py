@@ -19,6 +19,7 @@
     ├── DeploymentError                          a pipeline does not run, or does not end
     │   └── WaitForDeployError                   also a DeadlineExceeded
     ├── RunError                                 a run of a step graph did not end well, or not in time
+    ├── SessionError                             a session could not be launched
     └── InferenceError                           an inference gave no result
         ├── InferenceInputError                  also an InvalidInput
         ├── InferenceTimeoutError                also a DeadlineExceeded
@@ -69,6 +70,7 @@ __all__ = [
     "RequestTimeoutError",
     "RequiredAttributeMissing",
     "RunError",
+    "SessionError",
     "Unauthenticated",
     "Unavailable",
     "WaitForDeployError",
@@ -136,6 +138,10 @@ class WaitForDeployError(DeploymentError, DeadlineExceeded):
 
 class RunError(WallarooError):
     """A run of a step graph did not end well, or not in time; says the first step's reason."""
+
+
+class SessionError(WallarooError):
+    """A session could not be launched; says the server's reason."""
 
 
 class InferenceError(WallarooError):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_core.paths import jupyter_data_dir
 from jupyter_server.extension.application import ExtensionApp
-from traitlets import Bool, Enum, Float, Int, List, Unicode, default
+from traitlets import Bool, Dict, Enum, Float, Int, List, Unicode, default
 
 from jupyter_wallaroo import __version__
 from jupyter_wallaroo.errors import Unavailable, WallarooError
@@ -109,6 +109,20 @@ class WallarooApp(ExtensionApp):
         config=True,
         help="Pipelines as pipelines/apply takes them, applied once when the server starts, as its owner. What cannot "
         "be is logged; Jupyter starts all the same. A YAML file that WALLAROO_PIPELINES names is applied before.",
+    )
+    gateway_command = List(
+        Unicode(),
+        ["jupyter-enterprisegateway"],
+        config=True,
+        help="What starts a Jupyter Enterprise Gateway for a session, as a program and its arguments. It belongs in an "
+        "environment of its own; what it needs besides is taken from the variables EG_… of this server.",
+    )
+    session_environments = Dict(
+        key_trait=Unicode(),
+        value_trait=Unicode(),
+        config=True,
+        help="Environments of Python by the image_name that stands for them in the kernelspecs of sessions' projects; "
+        "one that is not here is taken for a path or a registered kernelspec.",
     )
     drain_time_limit_s = Float(
         5.0, min=0.0, config=True, help="Seconds that requests under way may take to finish when the server stops."
@@ -223,6 +237,8 @@ class WallarooApp(ExtensionApp):
             root_directory=Path(serverapp.root_dir),
             parallel_steps=self.parallel_steps,
             run_history=self.run_history,
+            gateway_command=list(self.gateway_command),
+            session_environments=dict(self.session_environments),
         )
 
     def _announce_to_kernels(self, serverapp: ServerApp, data_directory: Path) -> None:
@@ -271,5 +287,5 @@ class WallarooApp(ExtensionApp):
 
         while True:
             await asyncio.sleep(ACTIVITY_PERIOD_S)
-            if self._services is not None and self._services.is_busy:
+            if self._services is not None and await self._services.is_busy():
                 self.settings["last_activity_times"]["wallaroo"] = utcnow()

@@ -46,6 +46,7 @@ from jupyter_wallaroo.types import (
     pipeline,
     run,
     search,
+    session,
     tag,
     user,
     workspace,
@@ -456,6 +457,22 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "runs/{run}/{step}/outputs/{name}", run.NamedStep, bytes, _by_hand, _READ, "runs",
         handler=StepOutputHandler, method="GET",
+    ),
+    Route(
+        "sessions", config.Nothing, session.SessionList, lambda s: s.sessions.list_sessions, _READ, "sessions",
+        handler=ResourceHandler, method="GET",
+    ),
+    Route(
+        "sessions", session.LaunchSession, session.Session, lambda s: s.sessions.launch, _EXECUTE, "sessions",
+        handler=ResourceHandler,
+    ),
+    Route(
+        "sessions/{project}/{pipeline}", session.SessionKey, session.Session,
+        lambda s: s.sessions.get, _READ, "sessions", handler=ResourceHandler, method="GET",
+    ),
+    Route(
+        "sessions/{project}/{pipeline}", session.SessionKey, None,
+        lambda s: s.sessions.stop, _EXECUTE, "sessions", handler=ResourceHandler, method="DELETE",
     ),
 )  # fmt: skip
 

@@ -37,6 +37,7 @@ from jupyter_wallaroo.services.run_execution import RunExecution
 from jupyter_wallaroo.services.run_planning import RunPlanner
 from jupyter_wallaroo.services.runs import RunService
 from jupyter_wallaroo.services.search import SearchService
+from jupyter_wallaroo.services.sessions import SessionService, SessionSettings
 from jupyter_wallaroo.services.specs import Specs
 from jupyter_wallaroo.services.step_execution import StepExecutor
 from jupyter_wallaroo.services.step_files import StepFiles
@@ -80,6 +81,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     root_directory: Path
     parallel_steps: int
     run_history: int
+    gateway_command: list[str]
+    session_environments: dict[str, str]
 
 
 class Services:
@@ -103,6 +106,7 @@ class Services:
     inference_logs: InferenceLogService
     assays: AssayV1Service
     assays_v2: AssayV2Service
+    sessions: SessionService
     supervisor: Supervisor
     queue: Queue
     runs: RunService
@@ -203,6 +207,15 @@ class Services:
         )
         self.assays = AssayV1Service(assays, analysis, self.workspaces)
         self.assays_v2 = AssayV2Service(assays, analysis, self.workspaces)
+        self.sessions = SessionService(
+            self._store,
+            SessionSettings(
+                root=settings.root_directory,
+                directory=directory.sessions,
+                gateway_command=settings.gateway_command,
+                environments=settings.session_environments,
+            ),
+        )
         self.queue = Queue(interactive=settings.interactive_runs, background=settings.background_runs)
         self.runs = self._make_runs(settings, kernels, notify)
 
@@ -272,19 +285,16 @@ class Services:
             await self._packaging.start()
             self._assay_runner.start()
             await self.runs.restore()
+            await self.sessions.restore()
         except BaseException:
             await self.close(drain_s=0)
             raise
         return self
 
-    @property
-    def is_busy(self) -> bool:
-        """Whether anything is under way or waits, so that a Hub must not cull the server."""
-        return self.supervisor.is_busy or self.queue.is_busy or self._packaging.is_busy
-
     async def close(self, *, drain_s: float) -> None:
         """Let requests under way finish, end every process, close the store."""
         await self.queue.stop()
+        await self.sessions.close()
         await self._assay_runner.stop()
         await self.conversions.stop()
         await self._packaging.stop()
@@ -293,6 +303,11 @@ class Services:
         await self._store.close()
         self._directory.close()
         self._arena.close()
+
+    async def is_busy(self) -> bool:
+        """Tell whether anything is under way or waits, so that a Hub must not cull the server."""
+        at_work = self.supervisor.is_busy or self.queue.is_busy or self._packaging.is_busy
+        return at_work or await self.sessions.is_busy()
 
     async def health(self, caller: Caller, request: Nothing) -> Health:
         """Return how the server is, counted from its processes."""

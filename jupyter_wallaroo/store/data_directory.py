@@ -101,6 +101,11 @@ class DataDirectory:
         """Where the environments of models and orchestrations with requirements lie."""
         return self.path / "environments"
 
+    @property
+    def sessions(self) -> Path:
+        """Where each session has a private directory, which outlives the server as the session does."""
+        return self.path / "sessions"
+
     def pipeline_log(self, pipeline_id: int) -> Path:
         """Return the directory of one pipeline's inference log."""
         return self.logs / f"{_LOG_PREFIX}{pipeline_id}"

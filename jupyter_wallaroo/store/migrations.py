@@ -235,6 +235,21 @@ def runs(db: Database) -> None:
     _execute(db, _RUNS)
 
 
+_SESSIONS = """
+CREATE TABLE sessions (
+    id TEXT PRIMARY KEY, project TEXT NOT NULL, pipeline TEXT NOT NULL, owner_id TEXT NOT NULL REFERENCES users(id),
+    status TEXT NOT NULL, reason TEXT, gateway TEXT, server TEXT, kernelspecs TEXT NOT NULL, created_at TEXT NOT NULL,
+    UNIQUE (project, pipeline)
+) STRICT;
+"""
+
+
+@migrations()
+def sessions(db: Database) -> None:
+    """Add sessions, one for each pipeline of a project, with the processes that each was last known to have."""
+    _execute(db, _SESSIONS)
+
+
 def _execute(db: Database, statements: str) -> None:
     for statement in statements.split(";"):
         if statement.strip():
