@@ -100,9 +100,9 @@ class Api:
         """Return the answer of a route called by GET."""
         return self.decode(self.send(lambda: self._http.build_request("GET", self.url(path))), answer)
 
-    def get_bytes(self, path: str) -> bytes:
-        """Return the bytes that a route called by GET answers."""
-        return self.send(lambda: self._http.build_request("GET", self.url(path))).content
+    def get_bytes(self, path: str, params: Parameters | None = None) -> bytes:
+        """Return the file that a route called by GET answers."""
+        return self.send(lambda: self._http.build_request("GET", self.url(path), params=params)).content
 
     def send_json(self, method: str, path: str, request: Struct | None = None) -> httpx.Response:
         """Return the answer to PUT or DELETE."""
