@@ -113,7 +113,7 @@ def _by_the_clock(fields: CronSim, zone: ZoneInfo, after: datetime) -> Iterator[
 
 def _begins(local: datetime, zone: ZoneInfo) -> datetime:
     """Return when the clock of a zone first shows the day of ``local``."""
-    wall = datetime(local.year, local.month, local.day)  # noqa: DTZ001  what the clock shows
+    wall = datetime(local.year, local.month, local.day)
     first = wall.replace(tzinfo=zone).astimezone(UTC)
     while first.astimezone(zone).date() < wall.date():  # the clocks change at midnight, and it is skipped
         first += _MINUTE
@@ -135,7 +135,7 @@ def _at_fixed_times(fields: CronSim, zone: ZoneInfo, after: datetime) -> Iterato
     while day < until:
         if day.month in fields.months and fields.match_day(day):
             for hour, minute in times:
-                wall = datetime(day.year, day.month, day.day, hour, minute)  # noqa: DTZ001  what the clock shows
+                wall = datetime(day.year, day.month, day.day, hour, minute)
                 moment = _instant(wall, zone)
                 if moment > last:
                     last = moment
