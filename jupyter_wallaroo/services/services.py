@@ -25,6 +25,7 @@ from jupyter_wallaroo.services.history import HistoryService
 from jupyter_wallaroo.services.inference import InferenceService
 from jupyter_wallaroo.services.inference_logs import InferenceLogService
 from jupyter_wallaroo.services.models import ModelService
+from jupyter_wallaroo.services.orchestrations import OrchestrationService
 from jupyter_wallaroo.services.pipeline_news import PipelineNews
 from jupyter_wallaroo.services.pipelines import PipelineService
 from jupyter_wallaroo.services.planning import Planner
@@ -73,6 +74,7 @@ class Services:
     workspace_users: WorkspaceUserService
     connections: ConnectionService
     models: ModelService
+    orchestrations: OrchestrationService
     pipeline_news: PipelineNews
     pipelines: PipelineService
     deployments: DeploymentService
@@ -90,6 +92,7 @@ class Services:
         self._directory = directory
         self._store = Store(directory.path)
         self._blobs = Blobs(directory.blobs)
+        self._archives = Blobs(directory.archives)
         self._arena = Arena(settings.body_budget)
         limits = Limits(
             queue=settings.queue_limit,
@@ -115,6 +118,7 @@ class Services:
             notify=notify,
         )
         self.models = ModelService(self._store, self._blobs, self.workspaces, self.conversions)
+        self.orchestrations = OrchestrationService(self._store, self._archives, environments)
         self.workspace_users = WorkspaceUserService(self._store, self.workspaces)
         self.connections = ConnectionService(self._store, Keyring(directory.keys), self.workspaces)
         specs = Specs(
