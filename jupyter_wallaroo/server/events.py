@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from jupyter_wallaroo.types.event import AssayChanged, DeploymentChanged, Event, ModelChanged, PipelineChanged
+from jupyter_wallaroo.types.event import (
+    AssayChanged,
+    DeploymentChanged,
+    Event,
+    ModelChanged,
+    PipelineChanged,
+    TaskChanged,
+    TaskRunChanged,
+)
 
 if TYPE_CHECKING:
     from jupyter_events import EventLogger
@@ -20,6 +28,8 @@ SCHEMA_IDS: dict[type, str] = {
     DeploymentChanged: f"{ROOT_ID}/deployment/v1",
     ModelChanged: f"{ROOT_ID}/model/v1",
     PipelineChanged: f"{ROOT_ID}/pipeline/v1",
+    TaskChanged: f"{ROOT_ID}/task/v1",
+    TaskRunChanged: f"{ROOT_ID}/task_run/v1",
 }
 
 _log = logging.getLogger(__name__)

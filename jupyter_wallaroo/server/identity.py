@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from jupyter_server.base.handlers import JupyterHandler
 
     from jupyter_wallaroo.server.kernel_access import KernelAccess
+    from jupyter_wallaroo.types.user import User as WallarooUser
 
 REMEMBERED_S = 5.0
 """How long a revoked token may still be accepted."""
@@ -50,6 +51,15 @@ class Identities:
             user = await asked if isawaitable(asked) else asked
             if header and user is not None and handler.token_authenticated:
                 self._remember(header, user, now)
+        handler.current_user = handler._jupyter_current_user = user
+        return user
+
+    def act_as(self, handler: JupyterHandler, known: WallarooUser) -> User:
+        """Set the handler's ``current_user`` to a user of ours, in whose name a task calls, and return them."""
+        from jupyter_server.auth import User
+
+        user = User(username=known.username)
+        handler._token_authenticated = True  # type: ignore[attr-defined]
         handler.current_user = handler._jupyter_current_user = user
         return user
 

@@ -98,7 +98,7 @@ def _operation(
 def _success(route: Route, response: dict[str, Any]) -> dict[str, Any]:
     if route.response is None:
         return {"204": {"description": "Done; there is nothing to say."}}
-    return {"200": {"description": "Done.", "content": {"application/json": {"schema": response}}}}
+    return {str(int(route.status)): {"description": "Done.", "content": {"application/json": {"schema": response}}}}
 
 
 def _secret(kind: Any) -> dict[str, Any]:

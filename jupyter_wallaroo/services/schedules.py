@@ -9,6 +9,8 @@ gap when its minute is skipped, the first time when it comes twice.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import zoneinfo
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -95,20 +97,33 @@ def is_relative(schedule: str) -> bool:
     return minute.startswith("*") or hour.startswith("*")
 
 
+def local_time_zone() -> str:
+    """Return the IANA name of this machine's time zone; UTC where it has none."""
+    linked = os.path.realpath("/etc/localtime").partition("zoneinfo/")[2]
+    for name in (os.environ.get("TZ", "").removeprefix(":"), linked):
+        if name and not os.path.isabs(name):
+            with contextlib.suppress(InvalidRequest):
+                _zone(name)
+                return name
+    return "UTC"
+
+
 def _by_the_clock(fields: CronSim, zone: ZoneInfo, after: datetime) -> Iterator[datetime]:
     """Yield every minute that the clock of a zone shows and the fields want."""
     moment = after.replace(second=0, microsecond=0) + _MINUTE
     until = after + timedelta(days=50 * 366)
+    wanted = sorted(fields.minutes)
     while moment < until:
         local = moment.astimezone(zone)
         if local.month not in fields.months or not fields.match_day(local.date()):
             moment = max(moment + _MINUTE, _begins(local + _DAY, zone))
-        elif local.hour not in fields.hours:
-            moment += _MINUTE * _minutes_to_skip(moment, local, zone)
-        else:
-            if local.minute in fields.minutes:
-                yield moment
-            moment += _MINUTE
+            continue
+        steady = _steady_minutes(moment, local, zone)
+        if local.hour in fields.hours:
+            for minute in wanted:
+                if 0 <= minute - local.minute < steady:
+                    yield moment + (minute - local.minute) * _MINUTE
+        moment += steady * _MINUTE
 
 
 def _begins(local: datetime, zone: ZoneInfo) -> datetime:
@@ -120,8 +135,8 @@ def _begins(local: datetime, zone: ZoneInfo) -> datetime:
     return first
 
 
-def _minutes_to_skip(moment: datetime, local: datetime, zone: ZoneInfo) -> int:
-    """Return how many minutes to the next full hour; one where the clocks change before it."""
+def _steady_minutes(moment: datetime, local: datetime, zone: ZoneInfo) -> int:
+    """Return how many minutes the clock goes on to the next full hour; one where it is changed before that."""
     left = 60 - local.minute
     return left if (moment + left * _MINUTE).astimezone(zone).utcoffset() == local.utcoffset() else 1
 

@@ -18,6 +18,7 @@ from jupyter_wallaroo.services.assays_v1 import AssayV1Service
 from jupyter_wallaroo.services.assays_v2 import AssayV2Service
 from jupyter_wallaroo.services.clock import Clock
 from jupyter_wallaroo.services.connections import ConnectionService
+from jupyter_wallaroo.services.continuous import ContinuousTasks
 from jupyter_wallaroo.services.conversion import ConversionService
 from jupyter_wallaroo.services.deployable import Deployable
 from jupyter_wallaroo.services.deployments import DeploymentService
@@ -29,9 +30,15 @@ from jupyter_wallaroo.services.orchestrations import OrchestrationService
 from jupyter_wallaroo.services.pipeline_news import PipelineNews
 from jupyter_wallaroo.services.pipelines import PipelineService
 from jupyter_wallaroo.services.planning import Planner
+from jupyter_wallaroo.services.queue import Queue
 from jupyter_wallaroo.services.search import SearchService
 from jupyter_wallaroo.services.specs import Specs
 from jupyter_wallaroo.services.tags import TagService
+from jupyter_wallaroo.services.task_runs import RunSettings, TaskRunner
+from jupyter_wallaroo.services.task_scheduler import TaskScheduler
+from jupyter_wallaroo.services.task_scope import TaskScope
+from jupyter_wallaroo.services.task_tokens import TaskTokens
+from jupyter_wallaroo.services.tasks import TaskService, TaskSettings
 from jupyter_wallaroo.services.users import UserService
 from jupyter_wallaroo.services.workspace_users import WorkspaceUserService
 from jupyter_wallaroo.services.workspaces import WorkspaceService
@@ -43,6 +50,7 @@ from jupyter_wallaroo.store.secrets import Keyring
 from jupyter_wallaroo.supervisor.environments import Environments
 from jupyter_wallaroo.supervisor.spec import Limits, Resources
 from jupyter_wallaroo.supervisor.supervisor import Supervisor
+from jupyter_wallaroo.supervisor.task_folders import TaskFolders
 from jupyter_wallaroo.types.caller import Caller
 from jupyter_wallaroo.types.config import Health, Nothing, ServerConfig
 from jupyter_wallaroo.types.event import Notify
@@ -63,6 +71,11 @@ class Settings(Struct, frozen=True, kw_only=True):
     log_max_bytes: int
     log_max_age_s: float
     allow_code_models: bool
+    interactive_runs: int
+    background_runs: int
+    tasks: TaskSettings
+    task_runs: RunSettings
+    task_days: int
 
 
 class Services:
@@ -87,6 +100,10 @@ class Services:
     assays: AssayV1Service
     assays_v2: AssayV2Service
     supervisor: Supervisor
+    queue: Queue
+    tasks: TaskService
+    task_tokens: TaskTokens
+    task_scope: TaskScope
 
     def __init__(self, settings: Settings, directory: DataDirectory, notify: Notify) -> None:
         self._directory = directory
@@ -175,6 +192,44 @@ class Services:
         )
         self.assays = AssayV1Service(assays, analysis, self.workspaces)
         self.assays_v2 = AssayV2Service(assays, analysis, self.workspaces)
+        self.queue = Queue(interactive=settings.interactive_runs, background=settings.background_runs)
+        self._open_tasks(settings, clock, notify)
+
+    def _open_tasks(self, settings: Settings, clock: Clock, notify: Notify) -> None:
+        folders = TaskFolders(self._directory.tasks)
+        self.task_tokens = TaskTokens()
+        self.task_scope = TaskScope(self._store)
+        runner = TaskRunner(
+            store=self._store,
+            folders=folders,
+            orchestrations=self.orchestrations,
+            tokens=self.task_tokens,
+            settings=settings.task_runs,
+            notify=notify,
+        )
+        continuous = ContinuousTasks(self._store, runner, clock)
+        self._task_scheduler = TaskScheduler(
+            store=self._store,
+            runner=runner,
+            continuous=continuous,
+            queue=self.queue,
+            folders=folders,
+            clock=clock,
+            kept_days=settings.task_days,
+            notify=notify,
+        )
+        self.tasks = TaskService(
+            store=self._store,
+            workspaces=self.workspaces,
+            orchestrations=self.orchestrations,
+            scheduler=self._task_scheduler,
+            continuous=continuous,
+            runner=runner,
+            folders=folders,
+            clock=clock,
+            settings=settings.tasks,
+            notify=notify,
+        )
 
     @classmethod
     async def open(cls, settings: Settings, notify: Notify) -> Services:
@@ -206,6 +261,7 @@ class Services:
             self.supervisor.start(await self.deployments.restore())
             self.conversions.start(await self._store.read(models.unready))
             self._assay_runner.start()
+            await self._task_scheduler.start()
         except BaseException:
             await self.close(drain_s=0)
             raise
@@ -213,6 +269,7 @@ class Services:
 
     async def close(self, *, drain_s: float) -> None:
         """Let requests under way finish, end every process, close the store."""
+        await self._task_scheduler.stop()
         await self._assay_runner.stop()
         await self.conversions.stop()
         await self.supervisor.stop(drain_s=drain_s)
@@ -220,6 +277,11 @@ class Services:
         await self._store.close()
         self._directory.close()
         self._arena.close()
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether anything is starting, ending, being answered, running or waiting for its turn."""
+        return self.supervisor.is_busy or self._task_scheduler.is_busy
 
     async def health(self, caller: Caller, request: Nothing) -> Health:
         """Return how the server is, counted from its processes."""

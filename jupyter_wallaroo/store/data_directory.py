@@ -89,6 +89,11 @@ class DataDirectory:
         """Where the environments of models and orchestrations with requirements lie."""
         return self.path / "environments"
 
+    @property
+    def tasks(self) -> Path:
+        """Where runs of tasks work and log."""
+        return self.path / "tasks"
+
     def pipeline_log(self, pipeline_id: int) -> Path:
         """Return the directory of one pipeline's inference log."""
         return self.logs / f"{_LOG_PREFIX}{pipeline_id}"

@@ -13,6 +13,8 @@ from msgspec import Struct
 
 from jupyter_wallaroo.types.assay_definition import StoredAssay
 from jupyter_wallaroo.types.model import ModelVersion
+from jupyter_wallaroo.types.names import instant_of
+from jupyter_wallaroo.types.task import StoredRun, StoredTask
 
 UNDEPLOYED = "Undeployed"
 """What a deployment's status is in its last event; the others are those of ``status/get_deployment``."""
@@ -125,7 +127,49 @@ class AssayChanged(Struct, frozen=True, kw_only=True):
         )
 
 
-Event: TypeAlias = DeploymentChanged | ModelChanged | PipelineChanged | AssayChanged
+class TaskChanged(Struct, frozen=True, kw_only=True):
+    """A task was made, killed, paused or goes on; ``status`` is that of ``task/get_by_id``."""
+
+    task_id: str
+    task: str | None
+    workspace_id: int
+    run_type: str
+    status: str
+
+
+class TaskRunChanged(Struct, frozen=True, kw_only=True):
+    """A run of a task waits, has begun, was skipped, or ended and nothing of it is left; ``reason`` says why it failed.
+
+    ``missed`` is how many firings it stands for that came while the server was away, 0 when it is on time.
+    """
+
+    run_id: str
+    task_id: str
+    task: str | None
+    workspace_id: int
+    run_type: str
+    fire_time: str
+    missed: int
+    state: str
+    reason: str | None
+
+    @classmethod
+    def of(cls, task: StoredTask, run: StoredRun) -> TaskRunChanged:
+        """Return the event for a run as it is now."""
+        return cls(
+            run_id=run.id,
+            task_id=task.id,
+            task=task.name,
+            workspace_id=task.workspace_id,
+            run_type=task.run_type.value,
+            fire_time=instant_of(run.fire_ms),
+            missed=run.missed,
+            state=run.state.value,
+            reason=run.reason,
+        )
+
+
+Event: TypeAlias = DeploymentChanged | ModelChanged | PipelineChanged | AssayChanged | TaskChanged | TaskRunChanged
 
 Notify: TypeAlias = Callable[[Event], None]
 """Told of an event, on the event loop; returns at once and never raises."""

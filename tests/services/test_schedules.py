@@ -17,6 +17,7 @@ COUNT = int(os.environ.get("JUPYTER_WALLAROO_TEST_SCHEDULES", "40"))
 NOW_MS = 1_790_000_000_000
 
 
+@pytest.mark.timeout(3600)
 def test_a_year_of_schedules_in_four_zones() -> None:
     """Must show 2: none missed, none doubled (all 500 with JUPYTER_WALLAROO_TEST_SCHEDULES=500)."""
     start_ms = int(datetime(minutes.YEAR, 1, 1, tzinfo=UTC).timestamp()) * 1000

@@ -63,7 +63,7 @@ class PostHandler(BodyHandler):
             value = await asyncio.to_thread(document, body)
         else:
             value = document(body)
-        return self._converted(value, self.route.request, strict=True)
+        return await self.narrowed(self._converted(value, self.route.request, strict=True))
 
     def decode_query(self) -> Any:
         """Return what is in the URL's query as the route's query struct.
@@ -109,6 +109,7 @@ class PostHandler(BodyHandler):
             self.set_status(HTTPStatus.NO_CONTENT)
             self.finish()
         else:
+            self.set_status(self.route.status)
             self.answer(value)
 
 

@@ -111,13 +111,13 @@ class MultipartUploadHandler(UploadHandler):
         """Check the metadata as soon as it has come."""
         if not self._checked and self._form.metadata is not None:
             self._checked = True
-            await self.app.services.models.check_upload(_request(self._form.metadata))
+            await self.app.services.models.check_upload(await self.narrowed(_request(self._form.metadata)))
 
     @authenticated
     async def post(self) -> None:
         """Make a model version of what came."""
         incoming = await self.received()
-        request = _request(self._form.finish())
+        request = await self.narrowed(_request(self._form.finish()))
         uploaded = await self.app.services.models.finish_upload(
             self.caller, request, incoming, self._form.file_name, waits=self.waits
         )
@@ -142,7 +142,7 @@ class RawUploadHandler(UploadHandler):
         """Check the query before the bytes come."""
         names = ("name", "workspace_id", "visibility", "sha")
         query = {name: self.get_query_argument(name) for name in names if self.get_query_argument(name, None)}
-        self._request = _convert(query, strict=False)
+        self._request = await self.narrowed(_convert(query, strict=False))
         self._file_name = self.get_query_argument("filename", self._request.name)
         await self.app.services.models.check_upload(self._request)
 
