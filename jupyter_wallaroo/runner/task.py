@@ -1,7 +1,7 @@
 """Runs the ``main.py`` of an archive: ``python -P -m jupyter_wallaroo.runner.task FOLDER``; only a warden starts it.
 
-Everything of ours is imported before the folder of ``main.py`` goes on the path, so that no file in the archive can take
-the place of a module that this needs (SECURITY C10).
+Everything of ours is imported before the folder of ``main.py`` goes on the path, so that no file in the archive can
+take the place of a module that this needs (SECURITY C10).
 """
 
 from __future__ import annotations

@@ -39,8 +39,13 @@ class Identities:
         self._known: dict[str, tuple[float, User]] = {}
         self._owner = _owner_name()
 
-    async def authenticate(self, handler: JupyterHandler) -> User | None:
-        """Set the handler's ``current_user`` to whoever is calling, None when nobody known is, and return them."""
+    async def authenticate(self, handler: JupyterHandler, task_owner: WallarooUser | None = None) -> User | None:
+        """Set the handler's ``current_user`` to whoever is calling, None when nobody known is, and return them.
+
+        ``task_owner`` is in whose name a task calls, None where no task does.
+        """
+        if task_owner is not None:
+            return self._act_as(handler, task_owner)
         header = handler.request.headers.get("Authorization", "")
         now = time.monotonic()
         user = self._known_by(header, handler.identity_provider, now) if header else None
@@ -54,8 +59,7 @@ class Identities:
         handler.current_user = handler._jupyter_current_user = user
         return user
 
-    def act_as(self, handler: JupyterHandler, known: WallarooUser) -> User:
-        """Set the handler's ``current_user`` to a user of ours, in whose name a task calls, and return them."""
+    def _act_as(self, handler: JupyterHandler, known: WallarooUser) -> User:
         from jupyter_server.auth import User
 
         user = User(username=known.username)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+
 import msgspec
 from msgspec import Struct
 
@@ -48,7 +49,6 @@ class _Started:
         self.process: TaskProcess | None = None
         self.ended_for: str | None = None
 
-    @property
     def is_ended(self) -> bool:
         return self.ended_for is not None
 
@@ -157,7 +157,7 @@ class TaskRunner:
         credentials = Secret(msgspec.json.encode(said))
         try:
             folder = await asyncio.to_thread(self._folders.make, run.id, task.arguments, credentials.reveal())
-            if started.is_ended:
+            if started.is_ended():
                 return TaskEnd(ending=Ending.KILLED)
             started.process = await TaskProcess.start(
                 folder=folder,
@@ -169,7 +169,7 @@ class TaskRunner:
                 limits=self._settings.limits,
                 variables=self._variables(task, run),
             )
-            if started.is_ended:
+            if started.is_ended():
                 started.process.end()
             end = await started.process.wait()
         finally:

@@ -32,6 +32,8 @@ from jupyter_wallaroo.types import (
 T = TypeVar("T")
 
 WORKSPACE, WORKSPACE_NAME, DEPLOYMENT_NAME = "workspace", "workspace name", "deployment name"
+CLOSED = "closed"
+"""A field that finds things in all workspaces at once."""
 Field = Key | str
 
 _OF_WORKSPACE: dict[str, Field] = {"workspace_id": WORKSPACE}
@@ -50,7 +52,7 @@ FIELDS: dict[type, dict[str, Field]] = {
     model.UploadModel: _OF_WORKSPACE,
     model.ListModels: _BY_NAME,
     model.GetModel: {"id": Key.MODEL},
-    model.ListModelVersions: {"model_id": Key.MODEL, "models_pk_id": Key.MODEL},
+    model.ListModelVersions: {"model_id": CLOSED, "models_pk_id": Key.MODEL},
     model.GetModelVersion: {"model_version_id": Key.MODEL_VERSION},
     model.GetModelConfig: {"model_id": Key.MODEL_VERSION},
     model.InsertModelConfig: {"model_version_id": Key.MODEL_VERSION},
@@ -71,7 +73,9 @@ FIELDS: dict[type, dict[str, Field]] = {
     deployment.UndeployPipeline: {"pipeline_id": Key.PIPELINE, "deployment_id": Key.DEPLOYMENT},
     deployment.RollBackPipeline: {**_OF_PIPELINE, "to": Key.PIPELINE_VERSION_UUID},
     deployment.GetDeployment: {"name": DEPLOYMENT_NAME},
-    difference.ComparePipelineVersions: {"from_": Key.PIPELINE_VERSION_UUID, "to": Key.PIPELINE_VERSION_UUID},
+    difference.ComparePipelineVersions: {
+        "from_version": Key.PIPELINE_VERSION_UUID, "to_version": Key.PIPELINE_VERSION_UUID,
+    },
     search.SearchPipelines: _OF_WORKSPACE,
     search.SearchModels: _OF_WORKSPACE,
     inference_log.GetLogs: _OF_WORKSPACE,
@@ -149,6 +153,8 @@ class TaskScope:
     async def _require(self, name: str, kind: Field, value: Any, workspace_id: int) -> None:
         if isinstance(kind, Key):
             await self.require(kind, value, workspace_id)
+        elif kind == CLOSED:
+            raise Forbidden(f"A task's token does not open searches by {name!r} in all workspaces.")
         elif kind == DEPLOYMENT_NAME:
             number = _DEPLOYMENT_NAME.fullmatch(value)
             await self.require(Key.DEPLOYMENT, int(number[1]) if number else value, workspace_id)

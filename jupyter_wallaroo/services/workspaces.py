@@ -71,7 +71,9 @@ class WorkspaceService:
 
     async def required_or_default(self, caller: Caller, workspace_id: int | None) -> Workspace:
         """Return a workspace by id, or the caller's default one when none is given."""
-        default = caller.only_workspace_id or await self._store.read(users.default_workspace_id, caller.user.id)
+        if workspace_id is None:
+            workspace_id = caller.only_workspace_id
+        default = await self._store.read(users.default_workspace_id, caller.user.id)
         return await self.require(default if workspace_id is None else workspace_id)
 
     async def named(self, name: str) -> Workspace:

@@ -119,9 +119,7 @@ class WallarooHandler(JupyterHandler):
         grant = self.app.task_grant(self.request.headers.get("Authorization", ""))
         if grant is not None:
             self.only_workspace_id = grant.workspace_id
-            user = self.app.identities.act_as(self, grant.user)
-        else:
-            user = await self.app.identities.authenticate(self)
+        user = await self.app.identities.authenticate(self, None if grant is None else grant.user)
         if user is None:
             raise Unauthenticated(
                 "No valid token came with the request.",
