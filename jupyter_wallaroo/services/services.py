@@ -26,7 +26,9 @@ from jupyter_wallaroo.services.history import HistoryService
 from jupyter_wallaroo.services.inference import InferenceService
 from jupyter_wallaroo.services.inference_logs import InferenceLogService
 from jupyter_wallaroo.services.models import ModelService
+from jupyter_wallaroo.services.orchestration_tasks import TasksOfOrchestrations
 from jupyter_wallaroo.services.orchestrations import OrchestrationService
+from jupyter_wallaroo.services.packaging import PackagingService
 from jupyter_wallaroo.services.pipeline_news import PipelineNews
 from jupyter_wallaroo.services.pipelines import PipelineService
 from jupyter_wallaroo.services.planning import Planner
@@ -42,7 +44,7 @@ from jupyter_wallaroo.services.tasks import TaskService, TaskSettings
 from jupyter_wallaroo.services.users import UserService
 from jupyter_wallaroo.services.workspace_users import WorkspaceUserService
 from jupyter_wallaroo.services.workspaces import WorkspaceService
-from jupyter_wallaroo.store import models
+from jupyter_wallaroo.store import models, orchestrations
 from jupyter_wallaroo.store.blobs import Blobs
 from jupyter_wallaroo.store.data_directory import DataDirectory
 from jupyter_wallaroo.store.db import Store
@@ -135,7 +137,16 @@ class Services:
             notify=notify,
         )
         self.models = ModelService(self._store, self._blobs, self.workspaces, self.conversions)
-        self.orchestrations = OrchestrationService(self._store, self._archives, environments)
+        self._packaging = PackagingService(self._store, environments, notify)
+        self.orchestrations = OrchestrationService(
+            store=self._store,
+            archives=self._archives,
+            workspaces=self.workspaces,
+            environments=environments,
+            packaging=self._packaging,
+            work_directory=directory.empty,
+            notify=notify,
+        )
         self.workspace_users = WorkspaceUserService(self._store, self.workspaces)
         self.connections = ConnectionService(self._store, Keyring(directory.keys), self.workspaces)
         specs = Specs(
@@ -218,6 +229,7 @@ class Services:
             kept_days=settings.task_days,
             notify=notify,
         )
+        self.orchestrations.tasks = TasksOfOrchestrations(self._store, folders)
         self.tasks = TaskService(
             store=self._store,
             workspaces=self.workspaces,
@@ -257,9 +269,11 @@ class Services:
             await self._store.open()
             known = await self._store.read(models.known_shas)
             await asyncio.to_thread(self._blobs.sweep, known)
+            await asyncio.to_thread(self._archives.sweep, await self._store.read(orchestrations.known_shas))
             await self.pipeline_news.learn()
             self.supervisor.start(await self.deployments.restore())
             self.conversions.start(await self._store.read(models.unready))
+            await self._packaging.start()
             self._assay_runner.start()
             await self._task_scheduler.start()
         except BaseException:
@@ -272,6 +286,7 @@ class Services:
         await self._task_scheduler.stop()
         await self._assay_runner.stop()
         await self.conversions.stop()
+        await self._packaging.stop()
         await self.supervisor.stop(drain_s=drain_s)
         await self.deployments.close()
         await self._store.close()
@@ -280,8 +295,8 @@ class Services:
 
     @property
     def is_busy(self) -> bool:
-        """Whether anything is starting, ending, being answered, running or waiting for its turn."""
-        return self.supervisor.is_busy or self._task_scheduler.is_busy
+        """Whether there is work under way, so that a Hub must not cull the server."""
+        return self.supervisor.is_busy or self._packaging.is_busy or self._task_scheduler.is_busy
 
     async def health(self, caller: Caller, request: Nothing) -> Health:
         """Return how the server is, counted from its processes."""

@@ -23,6 +23,7 @@ from jupyter_wallaroo.types import (
     difference,
     inference_log,
     model,
+    orchestration,
     pipeline,
     search,
     task,
@@ -43,6 +44,7 @@ _BY_NAME: dict[str, Field] = {"workspace_id": WORKSPACE, "workspace_name": WORKS
 FIELDS: dict[type, dict[str, Field]] = {
     dict: {},  # inferences and topics, whose handlers ask for what stands in the path
     inference_log.GetTopic: {},
+    inference_log.TopicRecords: {},
     config.Nothing: {},
     workspace.ListWorkspaces: {},  # answered with the one workspace
     workspace.GetWorkspace: {"id": WORKSPACE, "name": WORKSPACE_NAME},
@@ -85,6 +87,8 @@ FIELDS: dict[type, dict[str, Field]] = {
     assay.GetAssay: {**_BY_NAME, "id": Key.ASSAY},
     assay.GetAssayResults: {**_BY_NAME, "assay_id": Key.ASSAY},
     assay.SetAssayActive: {"id": Key.ASSAY},
+    orchestration.GetOrchestration: {"id": Key.ORCHESTRATION},
+    orchestration.ListOrchestrations: _OF_WORKSPACE,
     task.RunOnce: {**_OF_WORKSPACE, "orch_id": Key.ORCHESTRATION},
     task.RunScheduled: {**_OF_WORKSPACE, "orch_id": Key.ORCHESTRATION},
     task.RunContinuously: {**_OF_WORKSPACE, "orch_id": Key.ORCHESTRATION},
@@ -114,9 +118,9 @@ class TaskScope:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def require_open(self, request: type, path: str) -> None:
-        """Refuse a route that tasks have no use for."""
-        if request not in FIELDS:
+    def require_open(self, path: str, *requests: type | None) -> None:
+        """Refuse a route that tasks have no use for, by what is in its body and in its query."""
+        if any(request is not None and request not in FIELDS for request in requests):
             raise Forbidden(
                 f"A task's token does not open {path}.", hint="It opens what is in the workspace of the task."
             )

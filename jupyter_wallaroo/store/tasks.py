@@ -144,6 +144,24 @@ def due(db: Database) -> list[StoredTask]:
     return [_task(row) for row in rows.query(db, sql)]
 
 
+def has_active(db: Database, orchestration_id: str) -> bool:
+    """Tell whether an orchestration has a task that will run, or runs."""
+    sql = """SELECT 1 FROM tasks t WHERE orchestration_id = :id AND ((t.killed = 0 AND t.run_type != :once)
+    OR EXISTS (SELECT 1 FROM task_runs r WHERE r.task_id = t.id AND r.state IN ('queued', 'running')))"""
+    return rows.first(db, sql, {"id": orchestration_id, "once": RunType.ONCE.value}) is not None
+
+
+def delete_of(db: Database, orchestration_id: str) -> list[str]:
+    """Remove the tasks of an orchestration with their runs, and return the UUIDs of those."""
+    given = {"id": orchestration_id}
+    sql = "SELECT r.id FROM task_runs r JOIN tasks t ON t.id = r.task_id WHERE t.orchestration_id = :id"
+    found = [row["id"] for row in rows.query(db, sql, given)]
+    below = "task_id IN (SELECT id FROM tasks WHERE orchestration_id = :id)"
+    db.table("task_runs").delete_where(below, given)
+    db.table("tasks").delete_where("orchestration_id = :id", given)
+    return found
+
+
 def fire(db: Database, before: StoredTask, firing: Firing) -> StoredRun | None:
     """Write the run that is due and move the task on, both or neither; a run that is not over makes it a skipped one.
 
