@@ -52,13 +52,14 @@ class Log:
             self._begun = b""
         for number, line in enumerate(lines):
             if self._written >= self._limit:
-                self._note(f"[wallaroo: the log has {self._limit} bytes and is cut here]")
                 self._leave_out(b"\n".join([*lines[number:], self._begun]))
                 self._begun = b""
                 return
             self._write(line)
 
     def _leave_out(self, part: bytes) -> None:
+        if part and not self._left_out:
+            self._note(f"[wallaroo: the log has {self._limit} bytes and is cut here]")
         self._left_out += len(part)
         self._tail = (self._tail + part)[-TAIL_BYTES:]
 
