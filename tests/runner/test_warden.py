@@ -23,7 +23,7 @@ from jupyter_wallaroo.types.task_process import FOLDER, Ending, TaskEnd, TaskLim
 from tests.tasking import archive, until
 
 MIB = 2**20
-SECRET = "a token that must not be seen"  # noqa: S105
+SECRET = "a token that must not be seen"
 LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z stdout F ")
 
 
@@ -202,7 +202,7 @@ def test_a_timeout_ends_what_ignores_it(tmp_path: Path) -> None:
 
 def test_a_run_that_is_ended_may_clean_up(tmp_path: Path) -> None:
     def end(process: TaskProcess, folder: Path) -> None:
-        until(lambda: (folder / "files" / "ready").exists())
+        until((folder / "files" / "ready").exists)
         process.end()
 
     main = """
@@ -277,7 +277,7 @@ def test_cpu_time_is_bounded(tmp_path: Path) -> None:
 
 def test_a_warden_that_is_killed_takes_the_run_with_it_and_leaves_daemons_to_the_sweep(tmp_path: Path) -> None:
     def kill(process: TaskProcess, folder: Path) -> None:
-        until(lambda: (folder / "files" / "ready").exists())
+        until((folder / "files" / "ready").exists)
         (warden,) = [item for item in marked(folder) if "jupyter_wallaroo.runner.warden" in item.cmdline()]
         warden.kill()
 
@@ -328,7 +328,7 @@ asyncio.run(work())
     folder = tmp_path / "tasks" / "work" / "run"
     server = psutil.Popen([sys.executable, "-c", script])
     try:
-        until(lambda: (folder / "files" / "ready").exists())
+        until((folder / "files" / "ready").exists)
         processes = marked(folder)
         assert len(processes) >= 3
     finally:
