@@ -204,8 +204,8 @@ class TaskRunner:
 
 
 def _state(end: TaskEnd, started: _Started) -> RunState:
-    if end.ending is Ending.KILLED and started.ended_for == STOPPED_REASON:
-        return RunState.INTERRUPTED
+    if started.is_ended() and end.ending in (Ending.KILLED, Ending.LOST):  # lost: it was ended before it had begun
+        return RunState.INTERRUPTED if started.ended_for == STOPPED_REASON else RunState.KILLED
     if end.ending is Ending.EXITED:
         return RunState.SUCCESS if end.exit_code == 0 else RunState.FAILURE
     return _STATES[end.ending]
