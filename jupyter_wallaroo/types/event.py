@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import StrEnum
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from msgspec import Struct
 
-from jupyter_wallaroo.types.assay_definition import StoredAssay
-from jupyter_wallaroo.types.model import ModelVersion
 from jupyter_wallaroo.types.names import instant_of
-from jupyter_wallaroo.types.orchestration import StoredOrchestration
-from jupyter_wallaroo.types.task import StoredRun, StoredTask
+
+if TYPE_CHECKING:  # importing the extension stays cheap: only what is told is made here
+    from jupyter_wallaroo.types.assay_definition import StoredAssay
+    from jupyter_wallaroo.types.model import ModelVersion
+    from jupyter_wallaroo.types.orchestration import StoredOrchestration
+    from jupyter_wallaroo.types.task import StoredRun, StoredTask
 
 UNDEPLOYED = "Undeployed"
 """What a deployment's status is in its last event; the others are those of ``status/get_deployment``."""
