@@ -9,9 +9,9 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import httpx
-import msgspec
 
 from tests.deploying import post
+from tests.orchestrating import settled, uploaded
 
 T = TypeVar("T")
 
@@ -41,21 +41,8 @@ def until(look: Callable[[], T | None], limit_s: float = LIMIT_S) -> T:
 
 def orchestrate(client: httpx.Client, workspace_id: int, main: str, **files: str) -> str:
     """Upload an orchestration, and return its UUID once it is ready."""
-    metadata = msgspec.json.encode({"workspace_id": workspace_id, "name": "o"})
-    form = {
-        "metadata": (None, metadata, "application/json"),
-        "file": ("o.zip", archive(main, **files), "application/octet-stream"),
-    }
-    response = client.post("orchestration/upload", files=form)
-    assert response.status_code == 202, response.text
-    key: str = response.json()["id"]
-
-    def is_ready() -> bool:
-        status = post(client, "orchestration/get_by_id", id=key)["status"]
-        assert status != "error"
-        return bool(status == "ready")
-
-    until(is_ready)
+    key = uploaded(client, archive(main, **files), workspace_id=workspace_id)
+    assert settled(client, key)["status"] == "ready"
     return key
 
 

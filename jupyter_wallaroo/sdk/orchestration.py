@@ -13,6 +13,7 @@ import msgspec
 
 from jupyter_wallaroo.errors import InvalidRequest
 from jupyter_wallaroo.sdk import display
+from jupyter_wallaroo.sdk.noun import Noun
 from jupyter_wallaroo.sdk.object import (
     OrchestrationMissingFile,
     OrchestrationPackagingError,
@@ -37,20 +38,8 @@ Bytes: TypeAlias = bytes | bytearray | memoryview | BinaryIO
 """An archive, or a file opened to read one from."""
 
 
-class Orchestration(TaskMaking):
-    """An orchestration of this server.
-
-    Parameters
-    ----------
-    client
-        Through whom the server is asked.
-    facts
-        What the server said.
-    """
-
-    def __init__(self, client: Client, facts: wire.Orchestration) -> None:
-        self._client = client
-        self._facts = facts
+class Orchestration(Noun[wire.Orchestration], TaskMaking):
+    """An orchestration of this server."""
 
     @classmethod
     def fetch(cls, client: Client, orchestration_id: str) -> Orchestration:
