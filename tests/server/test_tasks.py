@@ -15,8 +15,9 @@ import pytest
 from jupyter_wallaroo.demo.server import PrivateServer
 from jupyter_wallaroo.server.routes import ROUTES
 from jupyter_wallaroo.services import task_scope
-from tests import models
+from tests import archives, models
 from tests.deploying import Deployed, deploy, infer, post, upload
+from tests.orchestrating import settled, uploaded
 from tests.server.test_events import heard, kind
 from tests.tasking import ended, last_run, log, orchestrate, posted, run_once, until
 
@@ -389,3 +390,29 @@ def test_a_token_is_worth_nothing_when_the_run_is_over(client: httpx.Client, roo
         posted(client, "task/kill", 202, id=task_id)
         ended(client, task_id)
         assert opened.post("workspaces/list", json={}).status_code == 401
+
+
+def test_what_an_orchestration_requires_is_there(client: httpx.Client, room: int) -> None:
+    """In an environment of its own, with the client beside it; from a script in a folder of the archive."""
+    main = (
+        "import inflection, sys, beside, wallaroo\nprint(inflection.__version__, wallaroo.Client().in_task(), beside.x)"
+    )
+    zipped = archives.archive(
+        ("requirements.txt", b"inflection==0.5.1\n"), ("flow/main.py", main.encode()), ("flow/beside.py", b"x = 7")
+    )
+    key = uploaded(client, zipped, workspace_id=room)
+    found = settled(client, key)
+    assert found["status"] == "ready", found["log"]
+    run = ended(client, run_once(client, room, key))
+    said = log(client, run["run_id"])
+    assert run["state"] == "success", said
+    assert said.endswith(" stdout F 0.5.1 True 7")
+
+
+def test_files_of_a_run_are_kept_where_that_was_asked(client: httpx.Client, server: PrivateServer, room: int) -> None:
+    """The option ``debug``; never its token."""
+    key = orchestrate(client, room, "open('result', 'w').write('42')")
+    kept = server.directory / "data" / "tasks" / "kept"
+    runs = [ended(client, run_once(client, room, key, debug=debug))["run_id"] for debug in (True, False)]
+    assert sorted(path.name for path in (kept / runs[0]).iterdir()) == ["main.py", "result"]
+    assert not (kept / runs[1]).exists()
