@@ -1,7 +1,7 @@
 """What the token of a task's run opens: one workspace, and the routes of which it is known how to tell which that is.
 
-Every request of a task comes through here before a service sees it. What is not in `FIELDS` is refused, so that a new
-route is closed to tasks until somebody has said which of its fields name what.
+Every request of a task comes through here before a service sees it. What is neither in `FIELDS` nor in `BY_PATH` is
+refused, so that a new route is closed to tasks until somebody has said which of its fields name what.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from jupyter_wallaroo.store.db import Store
 from jupyter_wallaroo.store.task_scope import Key
 from jupyter_wallaroo.types import (
     assay,
-    config,
     connection,
     deployment,
     difference,
@@ -42,10 +41,6 @@ _OF_PIPELINE: dict[str, Field] = {"workspace_id": WORKSPACE, "pipeline_id": Key.
 _BY_NAME: dict[str, Field] = {"workspace_id": WORKSPACE, "workspace_name": WORKSPACE_NAME}
 
 FIELDS: dict[type, dict[str, Field]] = {
-    dict: {},  # inferences and topics, whose handlers ask for what stands in the path
-    inference_log.GetTopic: {},
-    inference_log.TopicRecords: {},
-    config.Nothing: {},
     workspace.ListWorkspaces: {},  # answered with the one workspace
     workspace.GetWorkspace: {"id": WORKSPACE, "name": WORKSPACE_NAME},
     connection.GetConnection: {"name": Key.CONNECTION_NAME},
@@ -103,6 +98,16 @@ FIELDS: dict[type, dict[str, Field]] = {
 }  # fmt: skip
 """By the struct of a request, what its fields name; a field that names nothing is not here."""
 
+BY_PATH = frozenset(
+    {
+        "pipelines/infer/{deploy_id}-{deployment_id}",
+        "pipelines/infer/{deploy_id}-{deployment_id}/{pipeline_name}",
+        "topic/{topic}",
+        "topic/{topic}/records",
+    }
+)
+"""Routes whose handlers themselves ask where what stands in their path is."""
+
 _DEPLOYMENT_NAME = re.compile(r".*-(\d{1,18})")
 
 
@@ -120,7 +125,8 @@ class TaskScope:
 
     def require_open(self, path: str, *requests: type | None) -> None:
         """Refuse a route that tasks have no use for, by what is in its body and in its query."""
-        if any(request is not None and request not in FIELDS for request in requests):
+        is_known = all(request is None or request in FIELDS for request in requests)
+        if path not in BY_PATH and not is_known:
             raise Forbidden(
                 f"A task's token does not open {path}.", hint="It opens what is in the workspace of the task."
             )
@@ -135,7 +141,7 @@ class TaskScope:
         NotFound
             Something that it names is not there.
         """
-        fields = FIELDS[type(request)]
+        fields = FIELDS.get(type(request), {})  # none where the path says it
         for name, kind in fields.items():
             given: Any = getattr(request, name)
             if given is None and kind == WORKSPACE and getattr(request, "workspace_name", None) is None:

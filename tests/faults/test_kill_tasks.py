@@ -22,7 +22,7 @@ from tests.faults.fast_clock import BEGUN_MS
 from tests.tasking import OVER, orchestrate, posted, run_once, until
 
 ROOT = Path(__file__).parents[2]
-KILLS = int(os.environ.get("JUPYTER_WALLAROO_TEST_KILLS", "4"))
+KILLS = int(os.environ.get("JUPYTER_WALLAROO_TEST_KILLS", "3"))
 SCHEDULES = 5
 RUNS = 10
 MINUTE_S = 60

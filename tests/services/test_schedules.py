@@ -13,7 +13,7 @@ from jupyter_wallaroo.errors import InvalidRequest
 from jupyter_wallaroo.services import schedules
 from tests.services import minutes
 
-COUNT = int(os.environ.get("JUPYTER_WALLAROO_TEST_SCHEDULES", "40"))
+COUNT = int(os.environ.get("JUPYTER_WALLAROO_TEST_SCHEDULES", "32"))
 NOW_MS = 1_790_000_000_000
 
 

@@ -196,6 +196,7 @@ def test_a_firing_while_the_run_before_it_is_not_over_is_skipped_and_marked(tmp_
             house.clock.set(START_MS + minute * MINUTE_MS + 10)
             while len(await house.runs(task_id)) < minute:
                 await asyncio.sleep(0.001)
+        assert house.scheduler.is_busy, "a Hub must not cull the server meanwhile"
         house.runner.gate.set()
         await house.settle()
         await house.go(START_MS + 4 * MINUTE_MS + 10)
