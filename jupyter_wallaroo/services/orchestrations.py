@@ -139,7 +139,7 @@ class OrchestrationService:
         """
         name = await self.check_upload(request)
         sha = await asyncio.to_thread(incoming.complete)
-        label = Path(file_name).name[:MAX_FILE_NAME] or f"{name or 'orchestration'}.zip"
+        label = Path(file_name).name[:MAX_FILE_NAME].strip(". ") or f"{name or 'orchestration'}.zip"
         if not incoming.size_bytes:
             raise InvalidUpload(f"The uploaded file {label!r} is empty: expected a zip archive with a main.py.")
         contents = await self._contents(incoming.path, repr(label))

@@ -150,6 +150,23 @@ def test_metadata_that_is_wrong(client: httpx.Client, metadata: dict[str, Any], 
     assert reason in response.json()["message"]
 
 
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("..", "nightly.zip"),
+        ("", "nightly.zip"),
+        ("../../etc/x.zip", "x.zip"),
+        ("a\u202e.zip", "a\u202e.zip"),
+        ("x" * 300, "x" * 100),
+    ],
+)
+def test_file_names_are_names(client: httpx.Client, given: str, kept: str) -> None:
+    """Never a path (SECURITY C12, D10)."""
+    found = settled(client, uploaded(client, orchestration(), file_name=given))
+    assert found["file_name"] == kept
+    assert client.get("orchestration/download", params={"id": found["id"]}).status_code == 200
+
+
 def test_an_archive_over_the_limit_is_not_read(server: PrivateServer) -> None:
     """More than 200 MiB, told before it is sent."""
     with socket.create_connection(("127.0.0.1", server.port), LIMIT_S) as connection:
