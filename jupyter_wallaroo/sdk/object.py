@@ -18,6 +18,8 @@
     │   └── OrchestrationPackagingTimeoutError   not in time; also a DeadlineExceeded
     ├── DeploymentError                          a pipeline does not run, or does not end
     │   └── WaitForDeployError                   also a DeadlineExceeded
+    ├── RunError                                 a run of a step graph did not end well, or not in time
+    ├── SessionError                             a session could not be launched
     └── InferenceError                           an inference gave no result
         ├── InferenceInputError                  also an InvalidInput
         ├── InferenceTimeoutError                also a DeadlineExceeded
@@ -67,6 +69,8 @@ __all__ = [
     "OrchestrationUploadFailed",
     "RequestTimeoutError",
     "RequiredAttributeMissing",
+    "RunError",
+    "SessionError",
     "Unauthenticated",
     "Unavailable",
     "WaitForDeployError",
@@ -130,6 +134,14 @@ class DeploymentError(WallarooError):
 
 class WaitForDeployError(DeploymentError, DeadlineExceeded):
     """A pipeline was not running, or not ended, in time; it may still come to that."""
+
+
+class RunError(WallarooError):
+    """A run of a step graph did not end well, or not in time; says the first step's reason."""
+
+
+class SessionError(WallarooError):
+    """A session could not be launched; says the server's reason."""
 
 
 class InferenceError(WallarooError):

@@ -15,6 +15,8 @@ from jupyter_wallaroo.types.event import (
     ModelChanged,
     OrchestrationChanged,
     PipelineChanged,
+    RunChanged,
+    RunStepChanged,
     TaskChanged,
     TaskRunChanged,
 )
@@ -30,6 +32,8 @@ SCHEMA_IDS: dict[type, str] = {
     ModelChanged: f"{ROOT_ID}/model/v1",
     OrchestrationChanged: f"{ROOT_ID}/orchestration/v1",
     PipelineChanged: f"{ROOT_ID}/pipeline/v1",
+    RunChanged: f"{ROOT_ID}/run/v1",
+    RunStepChanged: f"{ROOT_ID}/run_step/v1",
     TaskChanged: f"{ROOT_ID}/task/v1",
     TaskRunChanged: f"{ROOT_ID}/task_run/v1",
 }

@@ -12,6 +12,7 @@ import msgspec
 from jupyter_wallaroo import __version__
 from jupyter_wallaroo.secret import Secret
 from jupyter_wallaroo.server.handlers.base import API_ROOT
+from jupyter_wallaroo.server.handlers.json_body import ResourceHandler
 from jupyter_wallaroo.server.handlers.upload import FormUploadHandler
 from jupyter_wallaroo.server.routes import ROUTES, Route
 from jupyter_wallaroo.types.plan import MediaType
@@ -47,17 +48,16 @@ def document(server_url: str) -> dict[str, Any]:
         kinds, schema_hook=_secret, ref_template="#/components/schemas/{name}"
     )
     described = zip(schemas[::3], schemas[1::3], schemas[2::3], strict=True)
+    paths: dict[str, dict[str, Any]] = {}
+    for route, (request, response, query) in zip(ROUTES, described, strict=True):
+        operation = _operation(route, request, response, _parameters(route, components, query))
+        paths.setdefault(f"/{route.address}", {})[route.method.lower()] = operation
     return {
         "openapi": "3.1.0",
         "info": {"title": "jupyter-wallaroo", "version": __version__, "license": {"name": "BSD-3-Clause"}},
         "servers": [{"url": server_url}],
         "security": [{"token": []}],
-        "paths": {
-            f"/{route.address}": {
-                route.method.lower(): _operation(route, request, response, _parameters(route, components, query))
-            }
-            for route, (request, response, query) in zip(ROUTES, described, strict=True)
-        },
+        "paths": paths,
         "components": {
             "schemas": components,
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
@@ -83,7 +83,7 @@ def _operation(
     route: Route, request: dict[str, Any], response: dict[str, Any], parameters: list[dict[str, Any]]
 ) -> dict[str, Any]:
     operation: dict[str, Any] = {
-        "operationId": re.sub(r"\W+", "_", route.path if route.root == API_ROOT else route.address).strip("_"),
+        "operationId": _operation_id(route),
         "tags": [route.resource],
         "summary": (inspect.getdoc(route.query or route.request) or route.path).splitlines()[0],
         "responses": {**_success(route, response), "default": _ERROR},
@@ -93,9 +93,14 @@ def _operation(
         operation["parameters"] = parameters
     if route.is_public:
         operation["security"] = []
-    if route.method == "POST":
+    if route.method in ("POST", "PUT"):
         operation["requestBody"] = {"required": True, "content": _content(route, request)}
     return operation
+
+
+def _operation_id(route: Route) -> str:
+    name = re.sub(r"\W+", "_", route.path if route.root == API_ROOT else route.address).strip("_")
+    return f"{route.method.lower()}_{name}" if issubclass(route.handler, ResourceHandler) else name
 
 
 def _success(route: Route, response: dict[str, Any]) -> dict[str, Any]:

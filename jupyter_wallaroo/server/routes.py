@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -15,8 +16,15 @@ from jupyter_wallaroo.server.handlers.apply import ApplyHandler
 from jupyter_wallaroo.server.handlers.base import API_ROOT, API_V2_ROOT, LOGS_ROOT, ROOT_PATH, WallarooHandler
 from jupyter_wallaroo.server.handlers.download import OrchestrationDownloadHandler
 from jupyter_wallaroo.server.handlers.infer import InferHandler
-from jupyter_wallaroo.server.handlers.json_body import ConfigHandler, GetHandler, OpenApiHandler, PostHandler
+from jupyter_wallaroo.server.handlers.json_body import (
+    ConfigHandler,
+    GetHandler,
+    OpenApiHandler,
+    PostHandler,
+    ResourceHandler,
+)
 from jupyter_wallaroo.server.handlers.logs import LogsHandler, TopicHandler, TopicRecordsHandler
+from jupyter_wallaroo.server.handlers.runs import StepNotebookHandler, StepOutputHandler
 from jupyter_wallaroo.server.handlers.unknown import UnknownHandler
 from jupyter_wallaroo.server.handlers.upload import (
     ConvertingUploadHandler,
@@ -37,7 +45,9 @@ from jupyter_wallaroo.types import (
     model,
     orchestration,
     pipeline,
+    run,
     search,
+    session,
     tag,
     task,
     user,
@@ -85,6 +95,11 @@ class Route:
         The struct of what is in the URL's query, where anything is.
     status
         What is answered when all went well.
+
+    Notes
+    -----
+    Routes with one path and several methods are one handler class, a `ResourceHandler`: what stands in ``{braces}`` in
+    the path are fields of the request.
     """
 
     path: str
@@ -94,7 +109,7 @@ class Route:
     action: Action
     resource: str
     handler: type[WallarooHandler] = PostHandler
-    method: Literal["GET", "POST"] = "POST"
+    method: Literal["GET", "POST", "PUT", "DELETE"] = "POST"
     is_public: bool = False
     pattern: str = field(default="")
     root: str = API_ROOT
@@ -107,9 +122,15 @@ class Route:
         return f"{self.root}/{self.path}"
 
     @property
+    def expression(self) -> str:
+        """The regular expression of the path, with a named group for each part in braces."""
+        return self.pattern or re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(self.path))
+
+    @property
     def class_name(self) -> str:
         """The name of the handler class, which metrics and logs show."""
-        words = "".join(part.capitalize() for part in re.split(r"\W|_", self.path.partition("{")[0]))
+        named = self.path if issubclass(self.handler, ResourceHandler) else self.path.partition("{")[0]
+        words = "".join(part.capitalize() for part in re.split(r"\W|_", named))
         return f"{words}{'V2' if self.root == API_V2_ROOT else ''}Handler"
 
 
@@ -408,6 +429,57 @@ ROUTES: tuple[Route, ...] = (
         query=inference_log.TopicRecords,
     ),
     Route(
+        "runs", run.SubmitRun, run.RunState, lambda s: s.runs.submit, _EXECUTE, "runs", handler=ResourceHandler
+    ),
+    Route(
+        "runs", run.ListRuns, run.RunPage, lambda s: s.runs.list_runs, _READ, "runs",
+        handler=ResourceHandler, method="GET", query=run.ListRuns,
+    ),
+    Route(
+        "runs/{run}", run.NamedRun, run.RunState, lambda s: s.runs.get, _READ, "runs",
+        handler=ResourceHandler, method="GET",
+    ),
+    Route(
+        "runs/{run}", run.AbortRun, run.RunState, lambda s: s.runs.abort, _EXECUTE, "runs",
+        handler=ResourceHandler, method="DELETE",
+    ),
+    Route(
+        "runs/{run}/{step}", run.NamedStep, run.StepState, lambda s: s.runs.step, _READ, "runs",
+        handler=ResourceHandler, method="GET",
+    ),
+    Route(
+        "runs/{run}/{step}", run.ReportStep, run.StepState, lambda s: s.runs.report, _EXECUTE, "runs",
+        handler=ResourceHandler, method="PUT",
+    ),
+    Route(
+        "runs/{run}/{step}", run.AbortStep, run.StepState, lambda s: s.runs.abort_step, _EXECUTE, "runs",
+        handler=ResourceHandler, method="DELETE",
+    ),
+    Route(
+        "runs/{run}/{step}/notebook", run.NamedStep, dict[str, Any], _by_hand, _READ, "runs",
+        handler=StepNotebookHandler, method="GET",
+    ),
+    Route(
+        "runs/{run}/{step}/outputs/{name}", run.NamedStep, bytes, _by_hand, _READ, "runs",
+        handler=StepOutputHandler, method="GET",
+    ),
+    Route(
+        "sessions", config.Nothing, session.SessionList, lambda s: s.sessions.list_sessions, _READ, "sessions",
+        handler=ResourceHandler, method="GET",
+    ),
+    Route(
+        "sessions", session.LaunchSession, session.Session, lambda s: s.sessions.launch, _EXECUTE, "sessions",
+        handler=ResourceHandler,
+    ),
+    Route(
+        "sessions/{project}/{pipeline}", session.SessionKey, session.Session,
+        lambda s: s.sessions.get, _READ, "sessions", handler=ResourceHandler, method="GET",
+    ),
+    Route(
+        "sessions/{project}/{pipeline}", session.SessionKey, None,
+        lambda s: s.sessions.stop, _EXECUTE, "sessions", handler=ResourceHandler, method="DELETE",
+    ),
+    Route(
         "task/run_once", task.RunOnce, task.TaskMade,
         lambda s: s.tasks.run_once, _EXECUTE, "tasks", status=HTTPStatus.CREATED,
     ),
@@ -448,11 +520,14 @@ UNKNOWN = Route(
 
 
 def handlers(base_url: str = "/") -> list[tuple[str, type[WallarooHandler]]]:
-    """Return the URL patterns and a handler class of its own for each route."""
-    return [
-        (
-            url_path_join(base_url, ROOT_PATH, route.root, route.pattern or route.path.replace(".", r"\.")) + "/?",
-            type(route.class_name, (route.handler,), {"route": route, "__doc__": route.handler.__doc__}),
-        )
-        for route in (*ROUTES, UNKNOWN)
-    ]
+    """Return the URL patterns and a handler class of its own for each path."""
+    by_path: defaultdict[str, list[Route]] = defaultdict(list)
+    for route in (*ROUTES, UNKNOWN):
+        by_path[url_path_join(base_url, ROOT_PATH, route.root, route.expression) + "/?"].append(route)
+    return [(pattern, _handler(routes)) for pattern, routes in by_path.items()]
+
+
+def _handler(routes: list[Route]) -> type[WallarooHandler]:
+    first = routes[0]
+    facts = {"route": first, "routes": {route.method: route for route in routes}, "__doc__": first.handler.__doc__}
+    return type(first.class_name, (first.handler,), facts)

@@ -25,6 +25,7 @@ from jupyter_wallaroo.services.deployments import DeploymentService
 from jupyter_wallaroo.services.history import HistoryService
 from jupyter_wallaroo.services.inference import InferenceService
 from jupyter_wallaroo.services.inference_logs import InferenceLogService
+from jupyter_wallaroo.services.kernels import Kernels
 from jupyter_wallaroo.services.models import ModelService
 from jupyter_wallaroo.services.orchestration_tasks import TasksOfOrchestrations
 from jupyter_wallaroo.services.orchestrations import OrchestrationService
@@ -33,8 +34,17 @@ from jupyter_wallaroo.services.pipeline_news import PipelineNews
 from jupyter_wallaroo.services.pipelines import PipelineService
 from jupyter_wallaroo.services.planning import Planner
 from jupyter_wallaroo.services.queue import Queue
+from jupyter_wallaroo.services.root_folder import RootFolder
+from jupyter_wallaroo.services.run_execution import RunExecution
+from jupyter_wallaroo.services.run_planning import RunPlanner
+from jupyter_wallaroo.services.runs import RunService
 from jupyter_wallaroo.services.search import SearchService
+from jupyter_wallaroo.services.sessions import SessionService, SessionSettings
 from jupyter_wallaroo.services.specs import Specs
+from jupyter_wallaroo.services.step_execution import StepExecutor
+from jupyter_wallaroo.services.step_files import StepFiles
+from jupyter_wallaroo.services.step_inference import StepInference
+from jupyter_wallaroo.services.step_results import StepResults
 from jupyter_wallaroo.services.tags import TagService
 from jupyter_wallaroo.services.task_runs import RunSettings, TaskRunner
 from jupyter_wallaroo.services.task_scheduler import TaskScheduler
@@ -57,6 +67,7 @@ from jupyter_wallaroo.types.caller import Caller
 from jupyter_wallaroo.types.config import Health, Nothing, ServerConfig
 from jupyter_wallaroo.types.event import Notify
 from jupyter_wallaroo.types.plan import Archive, Durability
+from jupyter_wallaroo.types.run_plan import StoredRun
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -75,6 +86,11 @@ class Settings(Struct, frozen=True, kw_only=True):
     allow_code_models: bool
     interactive_runs: int
     background_runs: int
+    root_directory: Path
+    parallel_steps: int
+    run_history: int
+    gateway_command: list[str]
+    session_environments: dict[str, str]
     tasks: TaskSettings
     task_runs: RunSettings
     task_days: int
@@ -101,13 +117,15 @@ class Services:
     inference_logs: InferenceLogService
     assays: AssayV1Service
     assays_v2: AssayV2Service
+    sessions: SessionService
     supervisor: Supervisor
     queue: Queue
+    runs: RunService
     tasks: TaskService
     task_tokens: TaskTokens
     task_scope: TaskScope
 
-    def __init__(self, settings: Settings, directory: DataDirectory, notify: Notify) -> None:
+    def __init__(self, settings: Settings, directory: DataDirectory, notify: Notify, kernels: Kernels) -> None:
         self._directory = directory
         self._store = Store(directory.path)
         self._blobs = Blobs(directory.blobs)
@@ -203,7 +221,17 @@ class Services:
         )
         self.assays = AssayV1Service(assays, analysis, self.workspaces)
         self.assays_v2 = AssayV2Service(assays, analysis, self.workspaces)
+        self.sessions = SessionService(
+            self._store,
+            SessionSettings(
+                root=settings.root_directory,
+                directory=directory.sessions,
+                gateway_command=settings.gateway_command,
+                environments=settings.session_environments,
+            ),
+        )
         self.queue = Queue(interactive=settings.interactive_runs, background=settings.background_runs)
+        self.runs = self._make_runs(settings, kernels, notify)
         self._open_tasks(settings, clock, notify)
 
     def _open_tasks(self, settings: Settings, clock: Clock, notify: Notify) -> None:
@@ -243,8 +271,39 @@ class Services:
             notify=notify,
         )
 
+    def _make_runs(self, settings: Settings, kernels: Kernels, notify: Notify) -> RunService:
+        files = StepFiles(self._directory.steps, Blobs(self._directory.step_blobs))
+        inference = StepInference(self._store, self.supervisor, self.inference, files.blobs)
+        results = StepResults(self._store, inference)
+        executor = StepExecutor(files, kernels, inference)
+
+        def make_execution(run: StoredRun, steps: list[str]) -> RunExecution:
+            return RunExecution(
+                run,
+                steps,
+                store=self._store,
+                files=files,
+                executor=executor,
+                results=results,
+                parallel=settings.parallel_steps,
+                notify=notify,
+            )
+
+        return RunService(
+            store=self._store,
+            queue=self.queue,
+            workspaces=self.workspaces,
+            planner=RunPlanner(RootFolder(settings.root_directory), files.blobs, kernels, self.pipelines),
+            results=results,
+            files=files,
+            kernels=kernels,
+            make_execution=make_execution,
+            notify=notify,
+            history=settings.run_history,
+        )
+
     @classmethod
-    async def open(cls, settings: Settings, notify: Notify) -> Services:
+    async def open(cls, settings: Settings, notify: Notify, kernels: Kernels) -> Services:
         """Open the data directory, sweep what a kill left behind, and bring every wanted deployment back.
 
         Parameters
@@ -253,6 +312,8 @@ class Services:
             What the configuration says.
         notify
             Told of every event.
+        kernels
+            Where the steps of runs are executed.
 
         Raises
         ------
@@ -261,7 +322,7 @@ class Services:
         """
         directory = await asyncio.to_thread(DataDirectory, settings.data_directory)
         try:
-            self = cls(settings, directory, notify)
+            self = cls(settings, directory, notify, kernels)
         except BaseException:
             directory.close()
             raise
@@ -275,6 +336,8 @@ class Services:
             self.conversions.start(await self._store.read(models.unready))
             await self._packaging.start()
             self._assay_runner.start()
+            await self.runs.restore()
+            await self.sessions.restore()
             await self._task_scheduler.start()
         except BaseException:
             await self.close(drain_s=0)
@@ -284,6 +347,7 @@ class Services:
     async def close(self, *, drain_s: float) -> None:
         """Let requests under way finish, end every process, close the store."""
         await self._task_scheduler.stop()
+        await self.sessions.close()
         await self._assay_runner.stop()
         await self.conversions.stop()
         await self._packaging.stop()
@@ -293,10 +357,10 @@ class Services:
         self._directory.close()
         self._arena.close()
 
-    @property
-    def is_busy(self) -> bool:
-        """Whether there is work under way, so that a Hub must not cull the server."""
-        return self.supervisor.is_busy or self._packaging.is_busy or self._task_scheduler.is_busy
+    async def is_busy(self) -> bool:
+        """Tell whether anything is under way or waits, so that a Hub must not cull the server."""
+        at_work = self.supervisor.is_busy or self._task_scheduler.is_busy or self._packaging.is_busy
+        return at_work or await self.sessions.is_busy()
 
     async def health(self, caller: Caller, request: Nothing) -> Health:
         """Return how the server is, counted from its processes."""

@@ -85,6 +85,18 @@ class DataDirectory:
         return path
 
     @property
+    def steps(self) -> Path:
+        """Where the steps of runs have their directories while they run."""
+        path = self.path / "steps"
+        path.mkdir(exist_ok=True, mode=0o700)
+        return path
+
+    @property
+    def step_blobs(self) -> Path:
+        """Where the sources of steps and what steps left lie."""
+        return self.path / "step_blobs"
+
+    @property
     def environments(self) -> Path:
         """Where the environments of models and orchestrations with requirements lie."""
         return self.path / "environments"
@@ -93,6 +105,11 @@ class DataDirectory:
     def tasks(self) -> Path:
         """Where runs of tasks work and log."""
         return self.path / "tasks"
+
+    @property
+    def sessions(self) -> Path:
+        """Where each session has a private directory, which outlives the server as the session does."""
+        return self.path / "sessions"
 
     def pipeline_log(self, pipeline_id: int) -> Path:
         """Return the directory of one pipeline's inference log."""

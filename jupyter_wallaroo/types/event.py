@@ -197,12 +197,36 @@ class OrchestrationChanged(Struct, frozen=True, kw_only=True):
         )
 
 
+class RunChanged(Struct, frozen=True, kw_only=True):
+    """A run of a step graph was submitted, has begun or has ended; ``outcome`` is None until then."""
+
+    run_id: str
+    run: str | None
+    workspace_id: int
+    status: str
+    outcome: str | None
+    reason: str | None
+
+
+class RunStepChanged(Struct, frozen=True, kw_only=True):
+    """A step of a run has begun, has ended (``reason`` says why not well), or says how far it is (``message``)."""
+
+    run_id: str
+    step: str
+    workspace_id: int
+    status: str
+    reason: str | None = None
+    message: str | None = None
+
+
 Event: TypeAlias = (
     DeploymentChanged
     | ModelChanged
     | PipelineChanged
     | AssayChanged
     | OrchestrationChanged
+    | RunChanged
+    | RunStepChanged
     | TaskChanged
     | TaskRunChanged
 )

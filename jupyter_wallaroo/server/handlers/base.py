@@ -90,7 +90,7 @@ class WallarooHandler(JupyterHandler):
     def _drop_body(self) -> None:
         """Have the answer sent before the body has come, and the request finished when it has."""
 
-        def end(*_: str | None) -> None:
+        def end(*_: str | None, **__: str) -> None:
             self._is_dropping = False
             self.finish()
 
