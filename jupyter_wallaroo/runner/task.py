@@ -19,7 +19,7 @@ from types import TracebackType
 import msgspec
 
 import jupyter_wallaroo.alias  # noqa: F401  lets the task `import wallaroo`
-from jupyter_wallaroo.engine import process, unpacking
+from jupyter_wallaroo.engine import orchestration, process, unpacking
 from jupyter_wallaroo.errors import WallarooError, without_paths
 from jupyter_wallaroo.runner import tree
 from jupyter_wallaroo.types.task_process import FILES, MAX_REASON, REASON_FILE, START_FILE, TaskLimits, TaskStart
@@ -37,7 +37,7 @@ def main(folder: Path) -> None:
         importlib.import_module("jupyter_wallaroo.sdk")
     files = folder / FILES
     try:
-        unpacking.unpack(Path(start.archive), files, "The orchestration")
+        unpacking.unpack(Path(start.archive), files, "The orchestration", orchestration.LIMITS)
     except (WallarooError, OSError) as error:
         print(error, file=sys.stderr)  # noqa: T201  into the run's log
         _fail(folder, str(error))
