@@ -81,7 +81,8 @@ def compare(output: str, expected: Any, got: Any) -> Compared:
         differs = np.asarray(first != second)
         examples = _examples(output, first, second, differs)
         return Compared(output, changed=int(differs.sum()), labels=first.size, examples=examples)
-    off = np.abs(first.astype(float) - second.astype(float)) / np.maximum(np.abs(first), 1.0)
+    with np.errstate(invalid="ignore", over="ignore"):
+        off = np.abs(first.astype(float) - second.astype(float)) / np.maximum(np.abs(first), 1.0)
     off[(first == second) | (np.isnan(first) & np.isnan(second))] = 0.0
     off = np.where(np.isnan(off), np.inf, off)
     return Compared(

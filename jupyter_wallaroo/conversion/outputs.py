@@ -54,7 +54,7 @@ def _flatten(made: Any) -> None:
     if len(shape.dim) != 2 or shape.dim[1].dim_value != 1:
         return
     flat = f"{output.name}_flat"
-    made.graph.initializer.append(onnx.numpy_helper.from_array(np.array([1], np.int64), f"{flat}_axes"))
-    made.graph.node.append(onnx.helper.make_node("Squeeze", [output.name, f"{flat}_axes"], [flat]))
+    made.graph.initializer.append(onnx.numpy_helper.from_array(np.array([-1], np.int64), f"{flat}_shape"))
+    made.graph.node.append(onnx.helper.make_node("Reshape", [output.name, f"{flat}_shape"], [flat]))
     output.name = flat
     del shape.dim[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -11,6 +12,7 @@ from jupyter_wallaroo.conversion.libraries import need
 from jupyter_wallaroo.conversion.outputs import names_of, renamed
 
 EXTRA = "sklearn"
+_XGBOOST_CONVERTER = "onnxmltools.convert.xgboost.operator_converters.XGBoost"
 
 _OPSETS = {"": 21, "ai.onnx.ml": 3}
 _OPSETS_WITH_XGBOOST = {"": 15, "ai.onnx.ml": 3}
@@ -22,10 +24,12 @@ def of_matrix(model: Any, name: str, label: str) -> Any:
     return _converted(model, [(name, types.FloatTensorType([None, model.n_features_in_]))], label)
 
 
-def of_columns(model: Any, features: Sequence[Feature], label: str) -> Any:
-    """Return the ONNX model of an estimator that was fitted on a frame, which takes a column per feature."""
-    if not _selects_columns(model):
-        return take_columns(of_matrix(model, "features", label), features)
+def of_features(model: Any, features: Sequence[Feature] | None, name: str, label: str) -> Any:
+    """Return the ONNX model of an estimator that takes a column per feature or, where there are none, one matrix."""
+    if features is None:
+        return of_matrix(model, name, label)
+    if not selects_columns(model):
+        return take_columns(of_matrix(model, "__features", label), features)
     types = need("skl2onnx.common.data_types", EXTRA, label)
     kinds = {TEXT: types.StringTensorType}
     given = [(item.name, kinds.get(item.dtype, types.FloatTensorType)([None, 1])) for item in features]
@@ -40,7 +44,7 @@ def _converted(model: Any, given: list[tuple[str, Any]], label: str) -> Any:
     return renamed(made, names_of(model), is_predictor=hasattr(model, "predict"))
 
 
-def _selects_columns(model: Any) -> bool:
+def selects_columns(model: Any) -> bool:
     """Tell whether a model looks its columns up by name: it is, or begins with, a ColumnTransformer."""
     first = model.steps[0][1] if hasattr(model, "steps") else model
     return hasattr(first, "transformers")
@@ -52,7 +56,7 @@ def _register_xgboost() -> bool:
     if xgboost is None:
         return False
     try:
-        from onnxmltools.convert.xgboost.operator_converters.XGBoost import convert_xgboost
+        convert_xgboost = importlib.import_module(_XGBOOST_CONVERTER).convert_xgboost
     except ImportError:
         return False
     from skl2onnx import update_registered_converter

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from typing import Any
 
+from jupyter_wallaroo.conversion.inputs import Feature, take_columns
 from jupyter_wallaroo.conversion.libraries import need
-from jupyter_wallaroo.conversion.outputs import names_of, renamed
+from jupyter_wallaroo.conversion.outputs import PREDICTIONS, names_of, renamed
 
 EXTRA = "xgboost"
 _OPSET = 15
@@ -22,6 +24,12 @@ def of_matrix(model: Any, name: str, label: str) -> Any:
     return renamed(made, names_of(model))
 
 
+def of_features(model: Any, features: Sequence[Feature] | None, name: str, label: str) -> Any:
+    """Return the ONNX model of a booster or estimator that takes a column per feature or, without any, one matrix."""
+    made = of_matrix(model, name, label)
+    return made if features is None else take_columns(made, features)
+
+
 def _without_names(model: Any) -> Any:
     """Return a model whose features are numbered: the converter knows no others."""
     booster = model if hasattr(model, "num_features") else model.get_booster()
@@ -30,3 +38,9 @@ def _without_names(model: Any) -> Any:
     nameless = copy.deepcopy(model)
     (nameless if booster is model else nameless.get_booster()).feature_names = None
     return nameless
+
+
+def booster_answers(booster: Any, features: Any, label: str) -> dict[str, Any]:
+    """Return ``predictions`` of a booster for a matrix; what they are is as its objective says."""
+    xgboost = need("xgboost", EXTRA, label)
+    return {PREDICTIONS: booster.predict(xgboost.DMatrix(features, feature_names=booster.feature_names))}

@@ -169,7 +169,7 @@ class Client(Assaying, LogReading, Catalog):
     def upload_model(  # noqa: PLR0917  the vendor's signature
         self,
         name: str,
-        path: str | Path,
+        path: str | Path | Any,
         framework: Framework | str | None = None,
         input_schema: pa.Schema | None = None,
         output_schema: pa.Schema | None = None,
@@ -179,12 +179,14 @@ class Client(Assaying, LogReading, Catalog):
         *,
         requirements: Sequence[str] = (),
         framework_config: dict[str, Any] | None = None,
-        sample: Sample | None = None,
+        sample: Sample | Any | None = None,
     ) -> ModelVersion:
-        """Upload a file to the current workspace as a version of model ``name``, and return it.
+        """Upload a model to the current workspace as a version of model ``name``, and return it.
 
         Parameters
         ----------
+        path
+            A file, or a fitted model or module in a variable, which is converted to ONNX (see `live_models.convert`).
         framework
             Where the model comes from; None is enough for ONNX (A27).
         input_schema, output_schema
@@ -198,7 +200,7 @@ class Client(Assaying, LogReading, Catalog):
         framework_config
             As contract/deployment_config.md has it.
         sample
-            Up to 1,000 rows of input, by which the server tries the model out.
+            Up to 1,000 rows of input, by which the model is tried out.
 
         Raises
         ------
@@ -210,7 +212,7 @@ class Client(Assaying, LogReading, Catalog):
         version = upload.upload(
             self,
             name,
-            Path(path),
+            path,
             framework,
             input_schema=input_schema,
             output_schema=output_schema,
