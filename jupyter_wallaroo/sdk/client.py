@@ -97,7 +97,8 @@ class Client(Assaying, LogReading, Catalog):
             result_style or os.environ.get("WALLAROO_RESULT_STYLE") or ResultStyle.CHECK_FAILURES
         )
         self.api = Api(endpoint, self.auth, _timeout_s(request_timeout))
-        self.default_arch = self.api.get("config", ServerConfig).default_arch
+        config = self.api.get("config", ServerConfig)
+        self.default_arch, self.server_version = config.default_arch, config.version
         self._current: Workspace | None = None
 
     @property

@@ -98,9 +98,17 @@ class Pipeline(Draft, Inferring, Historic):
         found = self.refresh()._facts.pipeline_versions
         return PipelineVersions(PipelineVersion(self._client, self.name(), version) for version in found)
 
+    def known_versions(self) -> list[str]:
+        """Return the UUIDs of its versions, newest first, as last known."""
+        return list(self._facts.pipeline_versions)
+
     def deployment(self) -> Deployment | None:
         """Return its deployment, None when it is not deployed."""
-        found = self.refresh()._facts.deployment
+        return self.refresh().known_deployment()
+
+    def known_deployment(self) -> Deployment | None:
+        """Return its deployment as last known, None when it was not deployed then."""
+        found = self._facts.deployment
         return None if found is None else Deployment(self._client, found.id, found.name)
 
     def status(self) -> dict[str, Any]:

@@ -104,7 +104,7 @@ def _converted(name: str, model: Any, framework: Framework | str | None, sample:
             f"framework={str(framework)!r:.60} is for files: a model in a variable is converted to ONNX here.",
             hint="Leave framework out, or save the model and upload the file.",
         )
-    made = live_models.convert(model, sample)
+    made = model if isinstance(model, live_models.LiveModel) else live_models.convert(model, sample)
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / f"{deploy_id_of(name)}.onnx"
         path.write_bytes(made.onnx)

@@ -1,0 +1,48 @@
+"""How pipelines are, in a word, a mark and a number: colour is not the only signal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+
+from msgspec import Struct
+
+from jupyter_wallaroo.errors import NotFound
+from jupyter_wallaroo.sdk.pipeline import Pipeline
+from jupyter_wallaroo.types.deployment import DeploymentStatus, Status
+
+MARKS = {Status.RUNNING: "●", Status.STARTING: "◐", Status.ERROR: "✖"}
+NOT_DEPLOYED = "○ not deployed"
+
+_AT_ONCE = 8
+
+
+class State(Struct, frozen=True):
+    """How a pipeline is: in words, and as the server says it where it is deployed."""
+
+    words: str
+    facts: DeploymentStatus | None = None
+
+    @property
+    def reasons(self) -> list[str]:
+        """Why it is not well."""
+        return list(self.facts.details) if self.facts else []
+
+
+def state(pipeline: Pipeline) -> State:
+    """Return how a pipeline is, asking the server once where it was deployed when it was listed."""
+    deployment = pipeline.known_deployment()
+    if deployment is None:
+        return State(NOT_DEPLOYED)
+    try:
+        facts = deployment.facts()
+    except NotFound:
+        return State(NOT_DEPLOYED)
+    running = sum(engine.info.health is Status.RUNNING for engine in facts.engines)
+    return State(f"{MARKS[facts.status]} {facts.status.value} {running}/{len(facts.engines)}", facts)
+
+
+def states(pipelines: Iterable[Pipeline]) -> list[State]:
+    """Return how each of several pipelines is, asking about a few at once."""
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        return list(pool.map(state, pipelines))

@@ -1,0 +1,171 @@
+"""``%wl bench``: how fast a pipeline answers a person's own rows, and what the numbers say about its resources."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from jupyter_wallaroo.magics import data
+from jupyter_wallaroo.magics.parser import Live, Parser
+from jupyter_wallaroo.magics.results import Sections, Shown, Table
+from jupyter_wallaroo.magics.usage import usage
+from jupyter_wallaroo.magics.verb import Call, Verb
+from jupyter_wallaroo.sdk import frames, measuring, waiting
+from jupyter_wallaroo.sdk.measuring import Measurement
+from jupyter_wallaroo.sdk.pipeline import Pipeline
+
+CONNECTIONS = "1,2,4,8"
+SECONDS = 2.0
+MANY_ROWS = 100
+"""Rows of a request that shows what sending many at once brings."""
+MATTERS = 1.2
+"""A throughput is said to be better when it is so many times the other: less is noise in seconds of measuring."""
+
+
+def _configure(parser: Parser) -> None:
+    parser.live("pipeline", Live.PIPELINE, metavar="PIPELINE", help="its name")
+    parser.live("data", Live.DATA, metavar="DATA", help="rows as %%wl infer takes them")
+    parser.add_argument("--rows", type=int, default=1, metavar="N", help="rows of a request; default: 1")
+    parser.add_argument(
+        "--seconds", type=float, default=SECONDS, metavar="S", help=f"for each figure; default: {SECONDS:g}"
+    )
+    parser.add_argument(
+        "--connections", default=CONNECTIONS, metavar="N,…", help=f"requests at once; default: {CONNECTIONS}"
+    )
+
+
+class Bench(Sections):
+    """What was measured, and what it suggests.
+
+    Parameters
+    ----------
+    pipeline
+        The name.
+    figures
+        By rows of a request and requests at once.
+    suggestions
+        In words.
+    """
+
+    def __init__(self, pipeline: str, figures: Sequence[Measurement], suggestions: Sequence[str]) -> None:
+        self.figures = list(figures)
+        self.suggestions = list(suggestions)
+        super().__init__(f"Pipeline {pipeline!r} under load", [("measured", table(figures)), ("", Lines(suggestions))])
+
+
+class Lines(Shown):
+    """Sentences, a line each."""
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        self._lines = list(lines)
+
+    def text(self) -> str:
+        """Return them."""
+        return "\n".join(self._lines)
+
+    def html(self) -> str:
+        """Return them as a list."""
+        from jupyter_wallaroo.sdk import display
+
+        return "<ul>" + "".join(f"<li>{display.cell(line)}</li>" for line in self._lines) + "</ul>"
+
+
+def table(figures: Sequence[Measurement]) -> Table[Measurement]:
+    """Return measurements as a table."""
+    columns = {
+        "rows": lambda item: item.rows,
+        "at once": lambda item: item.connections,
+        "requests/s": lambda item: round(item.requests_per_s),
+        "rows/s": lambda item: round(item.rows_per_s),
+        "p50 ms": lambda item: round(item.quantile_ms(0.50), 2),
+        "p95 ms": lambda item: round(item.quantile_ms(0.95), 2),
+        "p99 ms": lambda item: round(item.quantile_ms(0.99), 2),
+        "failed": lambda item: item.failed,
+    }
+    return Table(figures, columns, "Nothing was measured.")
+
+
+def _run(call: Call) -> Bench:
+    args = call.args
+    levels = _levels(args.connections)
+    if args.rows < 1 or not args.seconds > 0:
+        raise usage("%wl bench: --rows and --seconds are more than 0.")
+    pipeline = call.client.get_pipeline(args.pipeline)
+    rows = data.resolve(call, args.data)
+    if data.is_array(rows):
+        rows = data.as_matrix(call.client, pipeline, rows)
+    if not (frames.is_frame(rows) or frames.is_table(rows)):
+        raise usage("%wl bench takes rows: a frame, a table, an array, or a file of them.")
+    table_of = rows if frames.is_table(rows) else frames.to_table(rows)
+    pipeline.infer(table_of.slice(0, 1))  # a mistake in the rows is said before anything is measured
+    cases = [(args.rows, level) for level in levels]
+    if args.rows < MANY_ROWS <= table_of.num_rows:
+        cases.append((MANY_ROWS, 1))
+    figures = []
+    with waiting.progress(f"Measuring {args.pipeline}") as advance:
+        for done, (count, connections) in enumerate(cases):
+            figures.append(
+                measuring.measure(pipeline, table_of, rows=count, connections=connections, seconds=args.seconds)
+            )
+            advance((done + 1) / len(cases))
+    call.say("Every request of the measurement is in the pipeline's log.")
+    return Bench(pipeline.name(), figures, suggest(figures, pipeline))
+
+
+def _levels(text: str) -> list[int]:
+    words = [word.strip() for word in text.split(",")]
+    if not all(word.isdecimal() and 0 < int(word) <= 256 for word in words):
+        raise usage(f"--connections: expected numbers from 1 to 256 such as {CONNECTIONS}; got {text[:40]!r}.")
+    return [int(word) for word in words]
+
+
+def suggest(figures: Sequence[Measurement], pipeline: Pipeline | None = None, cpus: int | None = None) -> list[str]:
+    """Return what the measurements say, each sentence with the figures that say it."""
+    count = cpus or os.cpu_count() or 1
+    alike = [item for item in figures if item.rows == figures[0].rows]
+    best = max(alike, key=lambda item: item.requests_per_s)
+    least = next(item for item in alike if item.requests_per_s * MATTERS >= best.requests_per_s)
+    replicas = 1 if pipeline is None else replicas_of(pipeline)
+    said = [_saturation(least, best, alike[-1])]
+    if len(alike) > 1 and least.connections <= replicas < count:
+        said.append(
+            f"More at once than {least.connections} did not help {replicas} replica{'s' if replicas > 1 else ''}: "
+            f"--replicas {replicas + 1} is worth measuring ({count} CPUs here, which client, server and engines share)."
+        )
+    elif replicas >= count:
+        said.append(f"{replicas} replicas share {count} CPUs here: more of them will not be faster.")
+    many = next((item for item in figures if item.rows > figures[0].rows), None)
+    if many is not None and many.rows_per_s > MATTERS * best.rows_per_s:
+        said.append(
+            f"{many.rows} rows in a request: {many.rows_per_s / best.rows_per_s:.0f} times the rows/s of the best line "
+            f"with {figures[0].rows}. Where rows need not be answered one by one, send them together."
+        )
+    failed = sum(item.failed for item in figures)
+    if failed:
+        said.append(f"{failed} requests failed: see %wl status and the server's log before trusting the rest.")
+    return said
+
+
+def _saturation(least: Measurement, best: Measurement, last: Measurement) -> str:
+    if least is last:
+        return f"It was still gaining at {last.connections} at once: try more with --connections."
+    return (
+        f"{least.connections} at once give {least.requests_per_s:.0f} requests/s, and no line gives more than "
+        f"{best.requests_per_s:.0f}; beyond that requests wait: p99 is {least.quantile_ms(0.99):.1f} ms at "
+        f"{least.connections} and {last.quantile_ms(0.99):.1f} ms at {last.connections}."
+    )
+
+
+def replicas_of(pipeline: Pipeline) -> int:
+    """Return how many engines a pipeline has."""
+    deployment = pipeline.known_deployment()
+    return len(deployment.engines()) if deployment is not None else 1
+
+
+VERB = Verb(
+    "bench",
+    "measure a pipeline with your own rows, and say what to change",
+    _run,
+    _configure,
+    examples=("%wl bench fraud df", "%wl bench fraud rows.parquet --rows 100 --connections 1,4 --seconds 5"),
+)
