@@ -88,17 +88,17 @@ def find(words: list[str]) -> tuple[str, Verb, list[str]]:
     """
     if not words or words[0].startswith("-"):
         return "", glance.VERB, words
-    verb = _named(words[0], registry.VERBS, "verb")
+    verb = _named(words[0], registry.VERBS)
     if not verb.verbs or len(words) < 2 or words[1] in HELP[:2]:
         return words[0], verb, words[1:]
-    return f"{words[0]} {words[1]}", _named(words[1], verb.verbs, f"verb of {words[0]}"), words[2:]
+    return f"{words[0]} {words[1]}", _named(words[1], verb.verbs, words[0]), words[2:]
 
 
-def _named(word: str, verbs: tuple[Verb, ...], kind: str) -> Verb:
+def _named(word: str, verbs: tuple[Verb, ...], family: str = "") -> Verb:
     for verb in verbs:
         if verb.name == word:
             return verb
-    raise unknown(kind, word, [verb.name for verb in verbs])
+    raise unknown("verb", word, [verb.name for verb in verbs], family)
 
 
 def _cell(verb: Verb, path: str, cell: str | None) -> str | None:

@@ -26,6 +26,18 @@ if TYPE_CHECKING:
 _LINE = re.compile(r"^\s*(?:[\w., ]+=\s*)?%{1,2}wl(?P<rest>\s.*)$")
 
 
+class _Nothing(list[SimpleCompletion]):
+    """No completions, in which IPython sees some: it lets others offer Python's names only where it sees none."""
+
+    def __len__(self) -> int:
+        return 1
+
+
+def nothing() -> dict[str, Any]:
+    """Return the answer where nothing fits, and where Python's names and the files here would not fit either."""
+    return {"completions": _Nothing(), "suppress": True}
+
+
 def matches(text: str, commands: Commands) -> dict[str, Any]:
     """Return IPython's answer for the line up to the cursor."""
     found = _LINE.match(text)
@@ -34,7 +46,9 @@ def matches(text: str, commands: Commands) -> dict[str, Any]:
     words, begun = _words(found["rest"])
     fitting = [word for word in offered(words, begun, commands) if word.startswith(begun.lstrip("'\""))]
     completions = [SimpleCompletion(shlex.quote(word), type="wl") for word in dict.fromkeys(fitting)]
-    return {"completions": completions, "matched_fragment": begun, "suppress": bool(completions), "ordered": True}
+    if not completions:
+        return nothing()
+    return {"completions": completions, "matched_fragment": begun, "suppress": True, "ordered": True}
 
 
 def _words(rest: str) -> tuple[list[str], str]:

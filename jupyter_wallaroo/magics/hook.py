@@ -57,12 +57,14 @@ class Hook:
 
     def complete(self, context: Any) -> Any:
         """Return IPython's answer to Tab on a line of ours, and none on any other."""
-        text: str = context.text_until_cursor
-        if f"%{NAME}" not in text:
+        if f"%{NAME}" not in context.full_text:
             return {"completions": [], "suppress": False}
-        from jupyter_wallaroo.magics.completion import matches
+        commands = self.commands()
+        from jupyter_wallaroo.magics import completion
 
-        return matches(text, self.commands())
+        if context.cursor_line and context.full_text.lstrip().startswith(f"%%{NAME}"):
+            return completion.nothing()
+        return completion.matches(context.text_until_cursor, commands)
 
     def install(self) -> None:
         """Add the magic and its completion."""

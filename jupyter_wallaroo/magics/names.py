@@ -1,4 +1,4 @@
-"""Names of what is on the server, for completion: kept for a short while, and never waited for longer than a moment."""
+"""Names of what there is, for completion: kept for a short while, and never waited for longer than a moment."""
 
 from __future__ import annotations
 
@@ -8,21 +8,22 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from jupyter_wallaroo.magics.parser import Live
+from jupyter_wallaroo.sdk.connectors.registry import connection_types
 
 if TYPE_CHECKING:
     from jupyter_wallaroo.magics.session import Session
-    from jupyter_wallaroo.sdk.client import Client
 
 FRESH_S = 10.0
 """How long names are good for; a line that was run ends that at once."""
 PATIENCE_S = 0.025
 """How long Tab waits for the server; names that come later are there at the next Tab."""
 
-_FETCH: dict[Live, Callable[[Client], list[str]]] = {
-    Live.PIPELINE: lambda client: [item.name() for item in client.get_current_workspace().pipelines()],
-    Live.MODEL: lambda client: [item.name() for item in client.list_models()],
-    Live.CONNECTION: lambda client: [item.name() for item in client.list_connections()],
-    Live.WORKSPACE: lambda client: [item.name() for item in client.list_workspaces()],
+_FETCH: dict[Live, Callable[[Session], list[str]]] = {
+    Live.PIPELINE: lambda session: [item.name() for item in session.client().get_current_workspace().pipelines()],
+    Live.MODEL: lambda session: [item.name() for item in session.client().list_models()],
+    Live.CONNECTION: lambda session: [item.name() for item in session.client().list_connections()],
+    Live.CONNECTION_TYPE: lambda _: connection_types(),
+    Live.WORKSPACE: lambda session: [item.name() for item in session.client().list_workspaces()],
 }
 
 
@@ -62,7 +63,7 @@ class Names:
 
     def _fetch(self, kind: Live, event: threading.Event) -> None:
         try:
-            self._known[kind] = _FETCH[kind](self._session.client())
+            self._known[kind] = _FETCH[kind](self._session)
         except Exception:  # noqa: BLE001, S110  Tab offers what it has; the line itself will say what is wrong
             pass
         finally:

@@ -18,6 +18,7 @@ class Live(Enum):
     PIPELINE = "pipelines"
     MODEL = "models"
     CONNECTION = "connections"
+    CONNECTION_TYPE = "types"
     WORKSPACE = "workspaces"
     DATA = "data"
     """Rows: a variable, a file, a connection."""
@@ -66,7 +67,7 @@ class Parser(argparse.ArgumentParser):
         for word in words:
             flag = word.partition("=")[0]
             if flag.startswith("--") and flag != "--" and flag not in self._option_string_actions:
-                raise unknown(f"flag of {self.prog}", flag, self.flags())
+                raise unknown("flag", flag, self.flags(), self.prog)
         found, left = self.parse_known_args(words)
         if left:
             raise usage(f"{self.prog}: {left[0]!r} is one argument too many.", f"See {self.prog} -h.")

@@ -72,40 +72,43 @@ class Facts(Shown, dict[str, Any]):
 
     def text(self) -> str:
         """Return the title and a line per fact."""
-        return f"{display.visible(self.title)}\n{display.text_facts(self.items())}"
+        return f"{display.visible(self.title)}\n{display.text_facts(self.items())}".lstrip("\n")
 
     def html(self) -> str:
         """Return the title and a table of the facts."""
-        return f"<p><b>{display.cell(self.title)}</b></p>{display.facts(self.items())}"
+        return f"{_heading(self.title)}{display.facts(self.items())}"
 
 
 class Sections(Shown):
-    """Several results below each other, each under a heading or none.
+    """Several results below each other.
 
     Parameters
     ----------
     title
         What stands above all.
     parts
-        Headings and results.
+        Results, by names that Python finds them by.
     """
 
     def __init__(self, title: str, parts: Sequence[tuple[str, Shown]]) -> None:
         self.title = title
         self.parts = list(parts)
 
-    def __getitem__(self, heading: str) -> Shown:
-        """Return the result under a heading."""
-        return dict(self.parts)[heading]
+    def __getitem__(self, name: str) -> Shown:
+        """Return the result with a name."""
+        return dict(self.parts)[name]
 
     def text(self) -> str:
         """Return all, with an empty line between."""
         return "\n\n".join([display.visible(self.title), *(part.text() for _, part in self.parts)])
 
     def html(self) -> str:
-        """Return all, each below its heading."""
-        parts = "".join(f"<p>{display.cell(heading)}</p>{part.html()}" for heading, part in self.parts)
-        return f"<p><b>{display.cell(self.title)}</b></p>{parts}"
+        """Return all below each other."""
+        return _heading(self.title) + "".join(part.html() for _, part in self.parts)
+
+
+def _heading(title: str) -> str:
+    return f"<p><b>{display.cell(title)}</b></p>" if title else ""
 
 
 def brief(value: object) -> str:

@@ -67,7 +67,7 @@ class Session:
 
     def print(self, text: str) -> None:
         """Print lines, without what could act on a terminal."""
-        print("\n".join(display.visible(line) for line in text.splitlines()))  # noqa: T201  what a magic says
+        print(display.visible_lines(text))  # noqa: T201  what a magic says
 
     def show(self, value: object) -> None:
         """Display a value above the result."""

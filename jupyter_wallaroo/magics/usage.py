@@ -18,12 +18,13 @@ def usage(message: str, hint: str = "") -> UsageError:
     return UsageError(text if len(text) <= MAX_LENGTH else f"{text[:MAX_LENGTH]} …")
 
 
-def unknown(kind: str, word: str, known: Iterable[str]) -> UsageError:
-    """Return the error for a word that is none of those there are.
+def unknown(kind: str, word: str, known: Iterable[str], of: str = "") -> UsageError:
+    """Return the error for a word that is none of those there are, perhaps of something.
 
     Examples
     --------
     >>> print(unknown("verb", "deplyo", ["deploy", "infer"]))
     There is no verb 'deplyo'. Did you mean 'deploy'?
     """
-    return usage(f"There is no {kind} {word[:80]!r}.", nearest(word, known))
+    whose = f" of {of}" if of else ""
+    return usage(f"There is no {kind} {word[:80]!r}{whose}.", nearest(word, known))

@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from html import escape
-from typing import ClassVar, Generic, SupportsIndex, TypeVar, overload
+from typing import Any, ClassVar, Generic, SupportsIndex, TypeVar, overload
 
 Item = TypeVar("Item")
 Cell = object
@@ -25,6 +25,11 @@ def visible(value: Cell) -> str:
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+def visible_lines(text: str) -> str:
+    """Return a text of several lines, each as `visible` has it."""
+    return "\n".join(visible(line) for line in text.split("\n"))
 
 
 def cell(value: Cell) -> str:
@@ -100,6 +105,11 @@ def _width(text: str) -> int:
         return len(text)
     wide = sum(unicodedata.east_asian_width(char) in "WF" for char in text)
     return len(text) + wide - sum(bool(unicodedata.combining(char)) for char in text)
+
+
+def pretty(printer: Any, rows: Iterable[tuple[str, Cell]], inside: str) -> None:
+    """Answer IPython's pretty printer: with lines of text for what stands alone, with ``inside`` within others."""
+    printer.text(text_facts(rows) if printer.indentation == 0 else inside)
 
 
 class Listing(list[Item], Generic[Item]):

@@ -218,6 +218,10 @@ class Pipeline(Draft, Inferring, Historic):
             ("published", False),
         ]
 
+    def pretty_rows(self) -> list[tuple[str, object]]:
+        """Return `rows`, from the server."""
+        return self.refresh().rows()
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Pipeline) and other.id() == self.id()
 
@@ -227,8 +231,11 @@ class Pipeline(Draft, Inferring, Historic):
     def __repr__(self) -> str:
         return repr(self.summary())
 
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: ARG002, FBT001  IPython's signature
+        display.pretty(printer, self.pretty_rows(), repr(self))
+
     def _repr_html_(self) -> str:
-        return display.facts(self.refresh().rows())
+        return display.facts(self.pretty_rows())
 
 
 class Pipelines(display.Listing[Pipeline]):

@@ -10,7 +10,7 @@ from jupyter_wallaroo.magics.parser import Live, Parser
 from jupyter_wallaroo.magics.results import Sections, Shown, Table
 from jupyter_wallaroo.magics.usage import usage
 from jupyter_wallaroo.magics.verb import Call, Verb
-from jupyter_wallaroo.sdk import frames, measuring, waiting
+from jupyter_wallaroo.sdk import display, frames, measuring, waiting
 from jupyter_wallaroo.sdk.measuring import Measurement
 from jupyter_wallaroo.sdk.pipeline import Pipeline
 
@@ -50,7 +50,9 @@ class Bench(Sections):
     def __init__(self, pipeline: str, figures: Sequence[Measurement], suggestions: Sequence[str]) -> None:
         self.figures = list(figures)
         self.suggestions = list(suggestions)
-        super().__init__(f"Pipeline {pipeline!r} under load", [("measured", table(figures)), ("", Lines(suggestions))])
+        super().__init__(
+            f"Pipeline {pipeline!r} under load", [("figures", table(figures)), ("suggestions", Lines(suggestions))]
+        )
 
 
 class Lines(Shown):
@@ -61,12 +63,10 @@ class Lines(Shown):
 
     def text(self) -> str:
         """Return them."""
-        return "\n".join(self._lines)
+        return "\n".join(display.visible(line) for line in self._lines)
 
     def html(self) -> str:
         """Return them as a list."""
-        from jupyter_wallaroo.sdk import display
-
         return "<ul>" + "".join(f"<li>{display.cell(line)}</li>" for line in self._lines) + "</ul>"
 
 
@@ -109,7 +109,7 @@ def _run(call: Call) -> Bench:
             )
             advance((done + 1) / len(cases))
     call.say("Every request of the measurement is in the pipeline's log.")
-    return Bench(pipeline.name(), figures, suggest(figures, pipeline))
+    return Bench(pipeline.name(), figures, suggest(figures, replicas_of(pipeline), os.cpu_count() or 1))
 
 
 def _levels(text: str) -> list[int]:
@@ -119,26 +119,41 @@ def _levels(text: str) -> list[int]:
     return [int(word) for word in words]
 
 
-def suggest(figures: Sequence[Measurement], pipeline: Pipeline | None = None, cpus: int | None = None) -> list[str]:
-    """Return what the measurements say, each sentence with the figures that say it."""
-    count = cpus or os.cpu_count() or 1
+def suggest(figures: Sequence[Measurement], replicas: int, cpus: int) -> list[str]:
+    """Return what the measurements say, each sentence with the figures that say it.
+
+    Parameters
+    ----------
+    figures
+        First those of one number of rows by rising connections, then perhaps one of more rows.
+    replicas
+        Engines of the pipeline.
+    cpus
+        Processors of this machine, which client, server and engines share.
+    """
     alike = [item for item in figures if item.rows == figures[0].rows]
+    first, last = alike[0], alike[-1]
     best = max(alike, key=lambda item: item.requests_per_s)
-    least = next(item for item in alike if item.requests_per_s * MATTERS >= best.requests_per_s)
-    replicas = 1 if pipeline is None else replicas_of(pipeline)
-    said = [_saturation(least, best, alike[-1])]
-    if len(alike) > 1 and least.connections <= replicas < count:
+    said = [f"Most: {best.requests_per_s:.0f} requests/s with {best.connections} at once."]
+    slower = last.quantile_ms(0.5) / first.quantile_ms(0.5)
+    grown = (
+        f"The median is {first.quantile_ms(0.5):.1f} ms with {first.connections} at once and "
+        f"{last.quantile_ms(0.5):.1f} ms with {last.connections}"
+    )
+    if slower <= MATTERS:
+        said.append(f"{grown}: {_engines(replicas)} kept up; more would not be faster.")
+    elif replicas < cpus:
         said.append(
-            f"More at once than {least.connections} did not help {replicas} replica{'s' if replicas > 1 else ''}: "
-            f"--replicas {replicas + 1} is worth measuring ({count} CPUs here, which client, server and engines share)."
+            f"{grown}: requests waited for each other. --replicas {replicas + 1} is worth measuring "
+            f"({_engines(replicas)} now, {cpus} CPUs here for client, server and engines)."
         )
-    elif replicas >= count:
-        said.append(f"{replicas} replicas share {count} CPUs here: more of them will not be faster.")
-    many = next((item for item in figures if item.rows > figures[0].rows), None)
+    else:
+        said.append(f"{grown}: requests waited for {cpus} CPUs, which {_engines(replicas)}, client and server share.")
+    many = next((item for item in figures if item.rows > first.rows), None)
     if many is not None and many.rows_per_s > MATTERS * best.rows_per_s:
         said.append(
-            f"{many.rows} rows in a request: {many.rows_per_s / best.rows_per_s:.0f} times the rows/s of the best line "
-            f"with {figures[0].rows}. Where rows need not be answered one by one, send them together."
+            f"{many.rows} rows in a request: {many.rows_per_s / best.rows_per_s:.0f} times the rows/s. Where rows need "
+            "not be answered one by one, send them together."
         )
     failed = sum(item.failed for item in figures)
     if failed:
@@ -146,14 +161,8 @@ def suggest(figures: Sequence[Measurement], pipeline: Pipeline | None = None, cp
     return said
 
 
-def _saturation(least: Measurement, best: Measurement, last: Measurement) -> str:
-    if least is last:
-        return f"It was still gaining at {last.connections} at once: try more with --connections."
-    return (
-        f"{least.connections} at once give {least.requests_per_s:.0f} requests/s, and no line gives more than "
-        f"{best.requests_per_s:.0f}; beyond that requests wait: p99 is {least.quantile_ms(0.99):.1f} ms at "
-        f"{least.connections} and {last.quantile_ms(0.99):.1f} ms at {last.connections}."
-    )
+def _engines(replicas: int) -> str:
+    return f"{replicas} replica{'' if replicas == 1 else 's'}"
 
 
 def replicas_of(pipeline: Pipeline) -> int:

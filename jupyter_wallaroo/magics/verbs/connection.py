@@ -12,7 +12,6 @@ from jupyter_wallaroo.magics.parser import Live, Parser
 from jupyter_wallaroo.magics.usage import unknown, usage
 from jupyter_wallaroo.magics.verb import Call, Verb
 from jupyter_wallaroo.sdk.connection import Connection
-from jupyter_wallaroo.sdk.connectors.registry import connection_types
 
 
 def _configure_name(parser: Parser) -> None:
@@ -21,8 +20,7 @@ def _configure_name(parser: Parser) -> None:
 
 def _configure_create(parser: Parser) -> None:
     parser.add_argument("name", metavar="NAME", help="its name, which nobody else's has")
-    kind = parser.add_argument("type", metavar="TYPE", help=f"such as {', '.join(connection_types())}")
-    parser.completes(kind, connection_types())
+    parser.live("type", Live.CONNECTION_TYPE, metavar="TYPE", help="such as POSTGRES, S3, HTTP or FILE")
     parser.add_argument("details", metavar="KEY=VALUE", nargs="*", help="details; ? asks, $NAME is of the environment")
     parser.add_argument("--secret", metavar="KEY", action="append", default=[], help="ask for this one")
     parser.add_argument(

@@ -6,6 +6,7 @@ from typing import Any
 
 from jupyter_wallaroo import strict_yaml
 from jupyter_wallaroo.magics.parser import Live, Parser
+from jupyter_wallaroo.magics.states import state
 from jupyter_wallaroo.magics.usage import usage
 from jupyter_wallaroo.magics.verb import Call, Verb
 from jupyter_wallaroo.sdk.applying import Applied
@@ -36,7 +37,10 @@ def _run(call: Call) -> Applied | Pipeline:
     results = applied.results()
     if len(results) != 1 or results[0].deployment is None:
         return applied
-    return call.client.get_pipeline(results[0].name)
+    pipeline = call.client.get_pipeline(results[0].name)
+    if not call.args.no_wait:
+        call.say(f"{pipeline.name()}: {state(pipeline).words} at {pipeline.url()}")
+    return pipeline
 
 
 def _of_line(call: Call) -> list[dict[str, Any]]:

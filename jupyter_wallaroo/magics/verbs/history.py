@@ -45,7 +45,7 @@ def version(pipeline: Pipeline, begun: str) -> str:
     """Return the UUID of the one version of a pipeline that begins so."""
     found = [item for item in pipeline.known_versions() if item.startswith(begun)]
     if not found:
-        raise unknown(f"version of {pipeline.name()}", begun, pipeline.known_versions())
+        raise unknown("version", begun, pipeline.known_versions(), pipeline.name())
     if len(found) > 1:
         raise usage(f"{len(found)} versions of {pipeline.name()!r} begin with {begun!r}.", "Give more of it.")
     return found[0]

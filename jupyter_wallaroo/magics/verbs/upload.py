@@ -6,7 +6,7 @@ from typing import Any
 
 from jupyter_wallaroo.magics.data import variable
 from jupyter_wallaroo.magics.parser import Live, Parser
-from jupyter_wallaroo.magics.usage import usage
+from jupyter_wallaroo.magics.usage import unknown, usage
 from jupyter_wallaroo.magics.verb import Call, Verb
 from jupyter_wallaroo.sdk import live_models, waiting
 from jupyter_wallaroo.sdk.framework import Framework
@@ -52,8 +52,6 @@ def _live(call: Call, model: Any, sample: Any) -> ModelVersion:
 
 def _framework(name: str | None) -> str | None:
     if name is not None and name not in list(Framework):
-        from jupyter_wallaroo.magics.usage import unknown
-
         raise unknown("framework", name, [str(item) for item in Framework])
     return name
 
