@@ -28,14 +28,18 @@ def dense(values: Any) -> Any:
     return values.toarray() if hasattr(values, "toarray") else values
 
 
-def renamed(made: Any, names: list[str], *, is_predictor: bool = True) -> Any:
-    """Return an ONNX model that gives ``names`` in the order of its outputs; one prediction a row is no list.
+def renamed(made: Any, model: Any) -> Any:
+    """Return the ONNX model of an estimator with its outputs called as `answers` calls them.
 
-    What it gives beyond them, such as raw scores of a classifier without probabilities, is left out.
+    One prediction a row is no list, and one of truths is a truth. What the converter gives beyond them, such as raw
+    scores of a classifier without probabilities, is left out.
     """
+    names = names_of(model)
     del made.graph.output[len(names) :]
-    if is_predictor:
+    if hasattr(model, "predict"):
         _flatten(made)
+    if getattr(getattr(model, "classes_", None), "dtype", None) == np.bool_:
+        _as_truths(made)
     outputs = {output.name: name for output, name in zip(made.graph.output, names, strict=False)}
     for output in made.graph.output:
         output.name = outputs[output.name]
@@ -43,6 +47,17 @@ def renamed(made: Any, names: list[str], *, is_predictor: bool = True) -> Any:
         for values in (node.input, node.output):
             values[:] = [outputs.get(value, value) for value in values]
     return made
+
+
+def _as_truths(made: Any) -> None:
+    """Have the first output give truths, where it gives 0 and 1."""
+    import onnx
+
+    output = made.graph.output[0]
+    truth = f"{output.name}_truth"
+    made.graph.node.append(onnx.helper.make_node("Cast", [output.name], [truth], to=onnx.TensorProto.BOOL))
+    output.name = truth
+    output.type.tensor_type.elem_type = onnx.TensorProto.BOOL
 
 
 def _flatten(made: Any) -> None:

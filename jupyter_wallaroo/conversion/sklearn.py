@@ -9,7 +9,7 @@ from typing import Any
 
 from jupyter_wallaroo.conversion.inputs import TEXT, Feature, take_columns
 from jupyter_wallaroo.conversion.libraries import need
-from jupyter_wallaroo.conversion.outputs import names_of, renamed
+from jupyter_wallaroo.conversion.outputs import renamed
 
 EXTRA = "sklearn"
 _XGBOOST_CONVERTER = "onnxmltools.convert.xgboost.operator_converters.XGBoost"
@@ -41,7 +41,7 @@ def _converted(model: Any, given: list[tuple[str, Any]], label: str) -> Any:
     opsets = _OPSETS_WITH_XGBOOST if _register_xgboost() else _OPSETS
     options = {id(model): {"zipmap": False}} if hasattr(model, "predict_proba") else None
     made = skl2onnx.convert_sklearn(model, initial_types=given, options=options, target_opset=opsets)
-    return renamed(made, names_of(model), is_predictor=hasattr(model, "predict"))
+    return renamed(made, model)
 
 
 def selects_columns(model: Any) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 
 from jupyter_wallaroo.conversion.inputs import Feature, take_columns
 from jupyter_wallaroo.conversion.libraries import need
-from jupyter_wallaroo.conversion.outputs import PREDICTIONS, names_of, renamed
+from jupyter_wallaroo.conversion.outputs import PREDICTIONS, renamed
 
 EXTRA = "xgboost"
 _OPSET = 15
@@ -21,7 +21,7 @@ def of_matrix(model: Any, name: str, label: str) -> Any:
     features = model.num_features() if hasattr(model, "num_features") else model.n_features_in_
     given = [(name, types.FloatTensorType([None, features]))]
     made = convert.convert_xgboost(_without_names(model), initial_types=given, target_opset=_OPSET)
-    return renamed(made, names_of(model))
+    return renamed(made, model)
 
 
 def of_features(model: Any, features: Sequence[Feature] | None, name: str, label: str) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from jupyter_wallaroo.magics.results import Table
-from jupyter_wallaroo.magics.states import states
+from jupyter_wallaroo.magics.states import states, version_of
 from jupyter_wallaroo.sdk import steps
 from jupyter_wallaroo.sdk.client import Client
 from jupyter_wallaroo.sdk.connection import Connection
@@ -28,8 +28,8 @@ def pipelines(found: Sequence[Pipeline]) -> Table[Pipeline]:
         {
             "pipeline": Pipeline.name,
             "status": lambda item: known[item.id()].words,
-            "version": lambda item: item.known_versions()[0][:SHOWN_UUID] if item.known_versions() else "",
-            "models": lambda item: ", ".join(steps.model_names(item.steps())),
+            "version": lambda item: version_of(item)[:SHOWN_UUID],
+            "models": lambda item: ", ".join(known[item.id()].models or steps.model_names(item.steps())),
             "created": lambda item: minute(item.create_time()),
         },
         "No pipelines yet: %wl deploy NAME MODEL makes one.",

@@ -68,7 +68,7 @@ class Parser(argparse.ArgumentParser):
             flag = word.partition("=")[0]
             if flag.startswith("--") and flag != "--" and flag not in self._option_string_actions:
                 raise unknown("flag", flag, self.flags(), self.prog)
-        found, left = self.parse_known_args(words)
+        found, left = self.parse_known_intermixed_args(words)
         if left:
             raise usage(f"{self.prog}: {left[0]!r} is one argument too many.", f"See {self.prog} -h.")
         if found.out is not None and not found.out.isidentifier():

@@ -24,9 +24,20 @@ class State(Struct, frozen=True):
     facts: DeploymentStatus | None = None
 
     @property
+    def models(self) -> list[str]:
+        """The models that run, in order."""
+        engines = self.facts.engines if self.facts else []
+        return [model.name for model in engines[0].model_statuses.models] if engines else []
+
+    @property
     def reasons(self) -> list[str]:
         """Why it is not well."""
         return list(self.facts.details) if self.facts else []
+
+
+def version_of(pipeline: Pipeline) -> str:
+    """Return the UUID of the version that is deployed, else of the newest; "" where there is none."""
+    return pipeline.known_deployed_version() or next(iter(pipeline.known_versions()), "")
 
 
 def state(pipeline: Pipeline) -> State:

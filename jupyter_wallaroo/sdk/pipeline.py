@@ -102,6 +102,10 @@ class Pipeline(Draft, Inferring, Historic):
         """Return the UUIDs of its versions, newest first, as last known."""
         return list(self._facts.pipeline_versions)
 
+    def known_deployed_version(self) -> str | None:
+        """Return the UUID of the version that is deployed, as last known; after a rollback not the newest."""
+        return self._facts.deployed_version
+
     def deployment(self) -> Deployment | None:
         """Return its deployment, None when it is not deployed."""
         return self.refresh().known_deployment()

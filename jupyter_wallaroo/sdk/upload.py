@@ -130,18 +130,23 @@ class _Watched(io.RawIOBase):
         self._advance = advance
 
     def readable(self) -> bool:
+        """Say yes."""
         return True
 
     def seekable(self) -> bool:
+        """Say yes."""
         return True
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go to a place in the file."""
         return self._file.seek(offset, whence)
 
     def tell(self) -> int:
+        """Return the place in the file."""
         return self._file.tell()
 
     def readinto(self, buffer: Any) -> int | None:
+        """Read some bytes, and say how much of the file has been read."""
         count = self._file.readinto(buffer)
         if self._size:
             self._advance(min(1.0, self._file.tell() / self._size))

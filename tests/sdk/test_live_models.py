@@ -141,6 +141,7 @@ def _booster(frame: pd.DataFrame) -> Any:
 CASES: dict[str, tuple[Callable[[], pd.DataFrame], Callable[[pd.DataFrame], Any]]] = {
     "LogisticRegression, floats": (floats, _fitted("linear_model.LogisticRegression")),
     "LogisticRegression of words, integers": (integers, _fitted("linear_model.LogisticRegression", _words, max_iter=500)),
+    "LogisticRegression of truths, mixed numbers": (integers, _fitted("linear_model.LogisticRegression", lambda f: _label(f) == 1, max_iter=500)),
     "LinearRegression, floats": (floats, _fitted("linear_model.LinearRegression", _amount)),
     "Ridge, integers": (integers, _fitted("linear_model.Ridge", _amount)),
     "RidgeClassifier, floats": (floats, _fitted("linear_model.RidgeClassifier")),

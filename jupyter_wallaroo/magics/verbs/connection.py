@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,9 @@ from jupyter_wallaroo.magics.parser import Live, Parser
 from jupyter_wallaroo.magics.usage import unknown, usage
 from jupyter_wallaroo.magics.verb import Call, Verb
 from jupyter_wallaroo.sdk.connection import Connection
+
+_QUESTION = re.compile(r"(?m)(:[ \t]+)\?(?=[ \t]*$)")
+"""``password: ?``, which YAML itself takes for the beginning of a key."""
 
 
 def _configure_name(parser: Parser) -> None:
@@ -32,7 +36,9 @@ def _configure_create(parser: Parser) -> None:
 
 def _create(call: Call) -> Connection:
     args = call.args
-    written = parse(args.details) | (_mapping(call.cell, "The cell") if call.cell is not None else {})
+    written = parse(args.details) | (
+        _mapping(_QUESTION.sub(r"\1'?'", call.cell), "The cell") if call.cell is not None else {}
+    )
     details = _of_file(args.file) | completed(written, lambda place: _ask(call, place))
     for pair in args.env:
         key, equals, name = pair.partition("=")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from jupyter_wallaroo.magics.parser import Live, Parser
 from jupyter_wallaroo.magics.results import Facts, Sections, Shown, Table
-from jupyter_wallaroo.magics.states import MARKS, State, state
+from jupyter_wallaroo.magics.states import MARKS, State, state, version_of
 from jupyter_wallaroo.magics.verb import Call, Verb
 from jupyter_wallaroo.sdk import steps
 from jupyter_wallaroo.sdk.pipeline import Pipeline
@@ -26,10 +26,12 @@ def _run(call: Call) -> Sections:
 
 def _facts(pipeline: Pipeline, found: State) -> Facts:
     versions = pipeline.known_versions()
+    running = version_of(pipeline)
+    newest = "" if running == versions[0] else f"; the newest is {versions[0]}"
     facts: dict[str, object] = {
         "workspace": pipeline.workspace_name(),
-        "models": ", ".join(steps.model_names(pipeline.steps())),
-        "version": f"{versions[0]} (of {len(versions)})" if versions else "none",
+        "models": ", ".join(found.models or steps.model_names(pipeline.steps())),
+        "version": f"{running} (of {len(versions)}{newest})",
     }
     if found.facts is not None:
         facts["url"] = pipeline.url()

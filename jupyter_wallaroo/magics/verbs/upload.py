@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from jupyter_wallaroo.magics.data import variable
@@ -29,7 +30,7 @@ def _run(call: Call) -> ModelVersion:
     args, client = call.args, call.client
     found = call.session.variables().get(args.source)
     sample = None if args.sample is None else variable(call.session, args.sample, "--sample")
-    if found is None or isinstance(found, str):
+    if found is None or isinstance(found, str | os.PathLike):
         path = args.source if found is None else found
         return client.upload_model(args.name, path, _framework(args.framework), sample=sample)
     if not live_models.is_live(found):
