@@ -68,7 +68,7 @@ class LiveComparison:
         return display.text_rows(_HEADINGS, self._lines()) if self.examples() else ""
 
     def __repr__(self) -> str:
-        return f"{self.sentence()}\n{self.table()}".rstrip()
+        return f"{display.visible(self.sentence())}\n{self.table()}".rstrip()
 
     def _repr_html_(self) -> str:
         table = display.rows(_HEADINGS, self._lines()) if self.examples() else ""

@@ -46,7 +46,8 @@ class LiveModel:
 
 def is_live(value: object) -> bool:
     """Tell whether a value is a model of a kind that can be converted; nobody has one whose library is not loaded."""
-    return _is_module(value) or _is_booster(value) or hasattr(value, "predict") or hasattr(value, "transform")
+    is_estimator = hasattr(value, "predict") or (hasattr(value, "transform") and hasattr(value, "fit"))
+    return is_estimator or _is_module(value) or _is_booster(value)
 
 
 def convert(model: Any, sample: LiveSample | None = None) -> LiveModel:
