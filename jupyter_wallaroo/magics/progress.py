@@ -28,6 +28,10 @@ class Silent:
 class Headless(Line):
     """One line: what begins, dots while nobody knows how long, how it ended."""
 
+    def begin(self, message: str) -> None:
+        """Write what begins, without what could act on a terminal."""
+        super().begin(display.visible(message))
+
     def step(self, share: float | None) -> None:
         """Write a dot for a question, nothing for a share that is done."""
         if share is None:

@@ -56,7 +56,7 @@ class Table(Shown, list[Item], Generic[Item]):
 
     def text(self) -> str:
         """Return a line per thing under headings."""
-        return display.text_rows(self._headings, self._lines) if self._lines else self._nothing
+        return display.text_rows(self._headings, self._lines) if self._lines else display.visible(self._nothing)
 
     def html(self) -> str:
         """Return a table with a line per thing."""

@@ -84,7 +84,7 @@ def text_rows(headings: Sequence[str], lines: Iterable[Sequence[Cell]]) -> str:
     long    20
     """
     given = [list(line) for line in lines]
-    shown = [[heading.upper() for heading in headings], *([visible(item) for item in line] for line in given)]
+    shown = [[visible(heading.upper()) for heading in headings], *([visible(item) for item in line] for line in given)]
     widths = [max(_width(line[place]) for line in shown) for place in range(len(headings))]
     right = [
         bool(given) and all(isinstance(line[place], int | float) for line in given) for place in range(len(headings))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import unicodedata
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +19,8 @@ from jupyter_wallaroo.magics.usage import unknown
 from jupyter_wallaroo.magics.verbs.doctor import Report
 from jupyter_wallaroo.sdk import display
 from jupyter_wallaroo.sdk.live_comparison import LiveComparison, ModelDiffers
+from jupyter_wallaroo.sdk.object import ModelUploadError
+from tests import models
 from tests.magics.shell import Shell
 
 NAUGHTY = [
@@ -115,20 +118,23 @@ def test_no_line_lets_a_name_act(shell: Shell, name: str) -> None:
         assert "\n" not in str(refused.value)
 
 
-def test_what_a_server_stored_is_shown_harmlessly(shell: Shell) -> None:
-    """Tags take any words, connections any type."""
+def test_what_a_server_stored_is_shown_harmlessly(shell: Shell, tmp_path: Path) -> None:
+    """Names are letters, digits and a few marks; types of connections and names of files are anything."""
     client = shell.shell.magics_manager.magics["line"]["wl"].__self__.commands().session.client()
     for place, name in enumerate(NAUGHTY):
-        for make in (lambda: client.create_tag(name), lambda: client.create_connection(f"naughty-{place}", name, {})):  # noqa: B023
-            with contextlib.suppress(InvalidRequest):  # what the server refuses is its own business
-                make()
-    for noun in ("tags", "connections"):
-        found = shell.run(f"%wl ls {noun}")
-        print(noun, len(found))
-        assert len(found) > 5
+        with contextlib.suppress(InvalidRequest):  # half a character
+            client.create_connection(f"naughty-{place}", name, {}).add_to(client.get_current_workspace().id())
+        with contextlib.suppress(OSError, ValueError, ModelUploadError):  # no file can be called so
+            path = tmp_path / f"{name}.onnx"
+            path.write_bytes(models.row_sum(3))
+            shell.give(path=path)
+            found = shell.run("%wl upload path --name naughty")
+            harmless_html(shell.html_of(found))
+            harmless_text(shell.text_of(found) + shell.printed)
+    connections = shell.run("%wl ls connections")
+    assert len(connections) == len(NAUGHTY) - 1
+    for found in (connections, shell.run("%wl"), *connections):
         harmless_html(shell.html_of(found))
         harmless_text(shell.text_of(found))
-    for item in client.list_connections():
-        harmless_html(item._repr_html_())
-        harmless_text(shell.text_of(item))
+    for item in connections:
         item.delete_connection()
