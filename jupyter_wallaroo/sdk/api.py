@@ -100,6 +100,10 @@ class Api:
         """Return the answer of a route called by GET."""
         return self.decode(self.send(lambda: self._http.build_request("GET", self.url(path))), answer)
 
+    def get_bytes(self, path: str, params: Parameters) -> bytes:
+        """Return the file that a route called by GET answers."""
+        return self.send(lambda: self._http.build_request("GET", self.url(path), params=params)).content
+
     def post(self, path: str, request: Struct | dict[str, Any], *, timeout_s: float | None = None) -> httpx.Response:
         """Return the whole answer of a route of plain JSON."""
         try:

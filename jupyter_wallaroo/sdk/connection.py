@@ -8,6 +8,7 @@ import msgspec
 
 from jupyter_wallaroo.errors import NotFound
 from jupyter_wallaroo.sdk import display, frames
+from jupyter_wallaroo.sdk.noun import Noun
 from jupyter_wallaroo.sdk.object import ConnectionNotFound
 from jupyter_wallaroo.secret import MASK, Secret
 from jupyter_wallaroo.types import connection as wire
@@ -20,20 +21,8 @@ if TYPE_CHECKING:
     from jupyter_wallaroo.sdk.connectors import Connector
 
 
-class Connection:
-    """A connection of this server.
-
-    Parameters
-    ----------
-    client
-        Through whom the server is asked.
-    facts
-        What the server said, without the details: `details` asks for them.
-    """
-
-    def __init__(self, client: Client, facts: wire.Connection) -> None:
-        self._client = client
-        self._facts = facts
+class Connection(Noun[wire.Connection]):
+    """A connection of this server; its facts are without the details, which `details` asks for."""
 
     def id(self) -> str:
         """Return the connection's UUID."""

@@ -8,26 +8,15 @@ from typing import TYPE_CHECKING, Any
 from jupyter_wallaroo import errors
 from jupyter_wallaroo.sdk import display
 from jupyter_wallaroo.sdk.model_version import ModelVersion, ModelVersions
+from jupyter_wallaroo.sdk.noun import Noun
 from jupyter_wallaroo.types import model as wire
 
 if TYPE_CHECKING:
     from jupyter_wallaroo.sdk.client import Client
 
 
-class Model:
-    """A model of a workspace.
-
-    Parameters
-    ----------
-    client
-        Through whom the server is asked.
-    facts
-        What the server said.
-    """
-
-    def __init__(self, client: Client, facts: wire.ListedModel) -> None:
-        self._client = client
-        self._facts = facts
+class Model(Noun[wire.ListedModel]):
+    """A model of a workspace."""
 
     def id(self) -> int:
         """Return the model's id."""

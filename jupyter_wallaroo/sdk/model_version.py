@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from jupyter_wallaroo.sdk import display
 from jupyter_wallaroo.sdk.engine_config import Acceleration, Architecture
 from jupyter_wallaroo.sdk.model_config import ModelConfig
+from jupyter_wallaroo.sdk.noun import Noun
 from jupyter_wallaroo.types import model as wire
 
 if TYPE_CHECKING:
@@ -20,20 +21,8 @@ if TYPE_CHECKING:
     from jupyter_wallaroo.sdk.tag import Tag
 
 
-class ModelVersion:
-    """One uploaded file of a model, usable as a step of a pipeline.
-
-    Parameters
-    ----------
-    client
-        Through whom the server is asked.
-    facts
-        What the server said.
-    """
-
-    def __init__(self, client: Client, facts: wire.ConfiguredModelVersion) -> None:
-        self._client = client
-        self._facts = facts
+class ModelVersion(Noun[wire.ConfiguredModelVersion]):
+    """One uploaded file of a model, usable as a step of a pipeline."""
 
     @classmethod
     def fetch(cls, client: Client, version_id: int) -> ModelVersion:

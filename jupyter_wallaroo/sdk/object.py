@@ -12,6 +12,10 @@
     │   ├── ModelRefused                         also an InvalidModel
     │   ├── ModelConversionError                 the server could not make it ready
     │   └── ModelConversionTimeoutError          also a DeadlineExceeded
+    ├── OrchestrationUploadFailed                an archive was not taken as an orchestration; also an InvalidUpload
+    │   └── OrchestrationMissingFile             there is none
+    ├── OrchestrationPackagingError              the server could not make an orchestration ready
+    │   └── OrchestrationPackagingTimeoutError   not in time; also a DeadlineExceeded
     ├── DeploymentError                          a pipeline does not run, or does not end
     │   └── WaitForDeployError                   also a DeadlineExceeded
     └── InferenceError                           an inference gave no result
@@ -33,6 +37,7 @@ from jupyter_wallaroo.errors import (
     InvalidInput,
     InvalidModel,
     InvalidRequest,
+    InvalidUpload,
     NotFound,
     Unauthenticated,
     Unavailable,
@@ -56,6 +61,10 @@ __all__ = [
     "ModelConversionTimeoutError",
     "ModelRefused",
     "ModelUploadError",
+    "OrchestrationMissingFile",
+    "OrchestrationPackagingError",
+    "OrchestrationPackagingTimeoutError",
+    "OrchestrationUploadFailed",
     "RequestTimeoutError",
     "RequiredAttributeMissing",
     "Unauthenticated",
@@ -97,6 +106,22 @@ class ModelConversionError(ModelUploadError):
 
 class ModelConversionTimeoutError(ModelUploadError, DeadlineExceeded):
     """An uploaded model was not ready in time; it may still become so."""
+
+
+class OrchestrationUploadFailed(InvalidUpload):
+    """The uploaded archive, or what was said of it, is not an orchestration that the server can run."""
+
+
+class OrchestrationMissingFile(OrchestrationUploadFailed):
+    """There is no archive to upload."""
+
+
+class OrchestrationPackagingError(WallarooError):
+    """The server could not make an uploaded orchestration ready to run."""
+
+
+class OrchestrationPackagingTimeoutError(OrchestrationPackagingError, DeadlineExceeded):
+    """An uploaded orchestration was not ready in time; it may still become so."""
 
 
 class DeploymentError(WallarooError):

@@ -12,6 +12,7 @@ from jupyter_wallaroo.sdk import display, steps
 from jupyter_wallaroo.sdk.deployment import Deployment
 from jupyter_wallaroo.sdk.draft import Draft
 from jupyter_wallaroo.sdk.engine_config import Acceleration
+from jupyter_wallaroo.sdk.noun import Noun
 from jupyter_wallaroo.sdk.object import DeploymentError
 from jupyter_wallaroo.sdk.pipeline_history import Historic
 from jupyter_wallaroo.sdk.pipeline_inference import Inferring
@@ -29,20 +30,8 @@ if TYPE_CHECKING:
     from jupyter_wallaroo.sdk.tag import Tag
 
 
-class Pipeline(Draft, Inferring, Historic):
-    """A pipeline of a workspace: what the server last said of it, and the draft of its next version.
-
-    Parameters
-    ----------
-    client
-        Through whom the server is asked.
-    facts
-        What the server said.
-    """
-
-    def __init__(self, client: Client, facts: wire.ListedPipeline) -> None:
-        self._client = client
-        self._facts = facts
+class Pipeline(Draft, Inferring, Historic, Noun[wire.ListedPipeline]):
+    """A pipeline of a workspace: what the server last said of it, and the draft of its next version."""
 
     @classmethod
     def fetch(cls, client: Client, name: str, workspace_id: int) -> Pipeline:

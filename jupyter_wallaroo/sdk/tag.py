@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from jupyter_wallaroo.sdk import display
 from jupyter_wallaroo.sdk.model_version import ModelVersion
+from jupyter_wallaroo.sdk.noun import Noun
 from jupyter_wallaroo.sdk.pipeline import Pipeline
 from jupyter_wallaroo.types import tag as wire
 from jupyter_wallaroo.types.config import Nothing
@@ -14,20 +15,8 @@ if TYPE_CHECKING:
     from jupyter_wallaroo.sdk.client import Client
 
 
-class Tag:
-    """A tag of this server.
-
-    Parameters
-    ----------
-    client
-        Through whom the server is asked.
-    facts
-        What the server said.
-    """
-
-    def __init__(self, client: Client, facts: wire.Tag) -> None:
-        self._client = client
-        self._facts = facts
+class Tag(Noun[wire.Tag]):
+    """A tag of this server."""
 
     def id(self) -> int:
         """Return the tag's id."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from jupyter_wallaroo.sdk import connection, display, model, pipeline
 from jupyter_wallaroo.sdk.connection import Connections
 from jupyter_wallaroo.sdk.model import Model, Models
+from jupyter_wallaroo.sdk.noun import Noun
 from jupyter_wallaroo.sdk.pipeline import Pipelines
 from jupyter_wallaroo.sdk.user import User
 from jupyter_wallaroo.types import workspace as wire
@@ -19,20 +20,8 @@ if TYPE_CHECKING:
     from jupyter_wallaroo.sdk.client import Client
 
 
-class Workspace:
-    """A workspace.
-
-    Parameters
-    ----------
-    client
-        Through whom the server is asked.
-    facts
-        What the server said.
-    """
-
-    def __init__(self, client: Client, facts: wire.WorkspaceContents) -> None:
-        self._client = client
-        self._facts = facts
+class Workspace(Noun[wire.WorkspaceContents]):
+    """A workspace."""
 
     def id(self) -> int:
         """Return the workspace's id."""

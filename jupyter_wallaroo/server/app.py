@@ -19,7 +19,6 @@ from jupyter_wallaroo.server.kernel_access import URL, KernelAccess
 from jupyter_wallaroo.server.local_address import local_url
 from jupyter_wallaroo.server.metrics import Metrics
 from jupyter_wallaroo.server.receiving import Receiving
-from jupyter_wallaroo.server.routes import handlers
 from jupyter_wallaroo.types.caller import Caller
 from jupyter_wallaroo.types.plan import Durability
 from jupyter_wallaroo.types.user import User
@@ -134,7 +133,9 @@ class WallarooApp(ExtensionApp):
         self.settings["wallaroo"] = self
 
     def initialize_handlers(self) -> None:
-        """Register the routes (Jupyter calls this)."""
+        """Register the routes (Jupyter calls this); they bring all words of the wire with them."""
+        from jupyter_wallaroo.server.routes import handlers
+
         self.handlers.extend(handlers())
 
     async def _start_jupyter_server_extension(self, serverapp: ServerApp) -> None:
@@ -248,5 +249,5 @@ class WallarooApp(ExtensionApp):
 
         while True:
             await asyncio.sleep(ACTIVITY_PERIOD_S)
-            if self._services is not None and self._services.supervisor.is_busy:
+            if self._services is not None and self._services.is_busy:
                 self.settings["last_activity_times"]["wallaroo"] = utcnow()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from functools import cache
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
@@ -12,6 +13,7 @@ import msgspec
 from jupyter_wallaroo import __version__
 from jupyter_wallaroo.secret import Secret
 from jupyter_wallaroo.server.handlers.base import API_ROOT
+from jupyter_wallaroo.server.handlers.upload import FormUploadHandler
 from jupyter_wallaroo.server.routes import ROUTES, Route
 from jupyter_wallaroo.types.plan import MediaType
 
@@ -34,6 +36,8 @@ _ERROR = {
         }
     },
 }
+
+_BINARY = {"type": "string", "format": "binary"}
 
 
 @cache
@@ -98,7 +102,10 @@ def _operation(
 def _success(route: Route, response: dict[str, Any]) -> dict[str, Any]:
     if route.response is None:
         return {"204": {"description": "Done; there is nothing to say."}}
-    return {"200": {"description": "Done.", "content": {"application/json": {"schema": response}}}}
+    if route.response is bytes:
+        return {"200": {"description": "The file.", "content": {"application/octet-stream": {"schema": _BINARY}}}}
+    status = str(getattr(route.handler, "status", HTTPStatus.OK).value)
+    return {status: {"description": "Done.", "content": {"application/json": {"schema": response}}}}
 
 
 def _secret(kind: Any) -> dict[str, Any]:
@@ -108,17 +115,17 @@ def _secret(kind: Any) -> dict[str, Any]:
 
 
 def _content(route: Route, request: dict[str, Any]) -> dict[str, Any]:
-    binary = {"type": "string", "format": "binary"}
-    if route.path == "models/upload":
-        form = {"type": "object", "required": ["metadata", "file"], "properties": {"metadata": request, "file": binary}}
+    if issubclass(route.handler, FormUploadHandler):
+        parts = {"metadata": request, "file": _BINARY}
+        form = {"type": "object", "required": ["metadata", "file"], "properties": parts}
         return {"multipart/form-data": {"schema": form}}
     if route.path == "models/upload_stream":
-        return {"application/octet-stream": {"schema": binary}}
+        return {"application/octet-stream": {"schema": _BINARY}}
     if route.resource == "inference":
         return {
             MediaType.RECORDS.value: {"schema": {"type": "array", "items": {"type": "object"}}},
             MediaType.TENSORS.value: {"schema": {"type": "object"}},
-            MediaType.ARROW.value: {"schema": binary},
+            MediaType.ARROW.value: {"schema": _BINARY},
         }
     if route.path == "pipelines/apply":
         return {kind: {"schema": request} for kind in ("application/json", "application/yaml")}

@@ -12,11 +12,17 @@ from jupyter_server.utils import url_path_join
 
 from jupyter_wallaroo.server.handlers.apply import ApplyHandler
 from jupyter_wallaroo.server.handlers.base import API_ROOT, API_V2_ROOT, LOGS_ROOT, ROOT_PATH, WallarooHandler
+from jupyter_wallaroo.server.handlers.download import OrchestrationDownloadHandler
 from jupyter_wallaroo.server.handlers.infer import InferHandler
 from jupyter_wallaroo.server.handlers.json_body import ConfigHandler, GetHandler, OpenApiHandler, PostHandler
 from jupyter_wallaroo.server.handlers.logs import LogsHandler, TopicHandler, TopicRecordsHandler
 from jupyter_wallaroo.server.handlers.unknown import UnknownHandler
-from jupyter_wallaroo.server.handlers.upload import ConvertingUploadHandler, MultipartUploadHandler, RawUploadHandler
+from jupyter_wallaroo.server.handlers.upload import (
+    ConvertingUploadHandler,
+    MultipartUploadHandler,
+    OrchestrationUploadHandler,
+    RawUploadHandler,
+)
 from jupyter_wallaroo.types import (
     apply,
     assay,
@@ -28,6 +34,7 @@ from jupyter_wallaroo.types import (
     difference,
     inference_log,
     model,
+    orchestration,
     pipeline,
     search,
     tag,
@@ -353,6 +360,30 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "assays/set_active", assay_v2.SetAssayV2Active, config.Nothing,
         lambda s: s.assays_v2.set_active, _WRITE, "assays", root=API_V2_ROOT,
+    ),
+    Route(
+        "orchestration/upload", orchestration.UploadOrchestration, orchestration.OrchestrationId,
+        _by_hand, _WRITE, "orchestrations", handler=OrchestrationUploadHandler,
+    ),
+    Route(
+        "orchestration/list", orchestration.ListOrchestrations, list[orchestration.Orchestration],
+        lambda s: s.orchestrations.list_orchestrations, _READ, "orchestrations",
+    ),
+    Route(
+        "orchestration/list_all", orchestration.ListAllOrchestrations, orchestration.AllOrchestrations,
+        lambda s: s.orchestrations.list_all, _READ, "orchestrations",
+    ),
+    Route(
+        "orchestration/get_by_id", orchestration.GetOrchestration, orchestration.OrchestrationDetails,
+        lambda s: s.orchestrations.get, _READ, "orchestrations",
+    ),
+    Route(
+        "orchestration/delete_orchestrations", orchestration.DeleteOrchestrations, orchestration.FreedBytes,
+        lambda s: s.orchestrations.delete, _WRITE, "orchestrations",
+    ),
+    Route(
+        "orchestration/download", config.Nothing, bytes, _by_hand, _READ, "orchestrations",
+        handler=OrchestrationDownloadHandler, method="GET", query=orchestration.DownloadOrchestration,
     ),
     Route(
         "plateau/get_topic_name", inference_log.GetTopicName, inference_log.TopicName,

@@ -25,6 +25,8 @@ from jupyter_wallaroo.services.history import HistoryService
 from jupyter_wallaroo.services.inference import InferenceService
 from jupyter_wallaroo.services.inference_logs import InferenceLogService
 from jupyter_wallaroo.services.models import ModelService
+from jupyter_wallaroo.services.orchestrations import OrchestrationService
+from jupyter_wallaroo.services.packaging import PackagingService
 from jupyter_wallaroo.services.pipeline_news import PipelineNews
 from jupyter_wallaroo.services.pipelines import PipelineService
 from jupyter_wallaroo.services.planning import Planner
@@ -34,7 +36,7 @@ from jupyter_wallaroo.services.tags import TagService
 from jupyter_wallaroo.services.users import UserService
 from jupyter_wallaroo.services.workspace_users import WorkspaceUserService
 from jupyter_wallaroo.services.workspaces import WorkspaceService
-from jupyter_wallaroo.store import models
+from jupyter_wallaroo.store import models, orchestrations
 from jupyter_wallaroo.store.blobs import Blobs
 from jupyter_wallaroo.store.data_directory import DataDirectory
 from jupyter_wallaroo.store.db import Store
@@ -73,6 +75,7 @@ class Services:
     workspace_users: WorkspaceUserService
     connections: ConnectionService
     models: ModelService
+    orchestrations: OrchestrationService
     pipeline_news: PipelineNews
     pipelines: PipelineService
     deployments: DeploymentService
@@ -90,6 +93,7 @@ class Services:
         self._directory = directory
         self._store = Store(directory.path)
         self._blobs = Blobs(directory.blobs)
+        self._archives = Blobs(directory.archives)
         self._arena = Arena(settings.body_budget)
         limits = Limits(
             queue=settings.queue_limit,
@@ -115,6 +119,16 @@ class Services:
             notify=notify,
         )
         self.models = ModelService(self._store, self._blobs, self.workspaces, self.conversions)
+        self._packaging = PackagingService(self._store, environments, notify)
+        self.orchestrations = OrchestrationService(
+            store=self._store,
+            archives=self._archives,
+            workspaces=self.workspaces,
+            environments=environments,
+            packaging=self._packaging,
+            work_directory=directory.empty,
+            notify=notify,
+        )
         self.workspace_users = WorkspaceUserService(self._store, self.workspaces)
         self.connections = ConnectionService(self._store, Keyring(directory.keys), self.workspaces)
         specs = Specs(
@@ -198,9 +212,11 @@ class Services:
             await self._store.open()
             known = await self._store.read(models.known_shas)
             await asyncio.to_thread(self._blobs.sweep, known)
+            await asyncio.to_thread(self._archives.sweep, await self._store.read(orchestrations.known_shas))
             await self.pipeline_news.learn()
             self.supervisor.start(await self.deployments.restore())
             self.conversions.start(await self._store.read(models.unready))
+            await self._packaging.start()
             self._assay_runner.start()
         except BaseException:
             await self.close(drain_s=0)
@@ -211,11 +227,17 @@ class Services:
         """Let requests under way finish, end every process, close the store."""
         await self._assay_runner.stop()
         await self.conversions.stop()
+        await self._packaging.stop()
         await self.supervisor.stop(drain_s=drain_s)
         await self.deployments.close()
         await self._store.close()
         self._directory.close()
         self._arena.close()
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether there is work under way, so that a Hub must not cull the server."""
+        return self.supervisor.is_busy or self._packaging.is_busy
 
     async def health(self, caller: Caller, request: Nothing) -> Health:
         """Return how the server is, counted from its processes."""

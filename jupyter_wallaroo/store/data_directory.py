@@ -55,6 +55,11 @@ class DataDirectory:
         return self.path / "blobs"
 
     @property
+    def archives(self) -> Path:
+        """Where the archives of orchestrations lie."""
+        return self.path / "orchestrations"
+
+    @property
     def logs(self) -> Path:
         """Where inference logs lie, one directory per pipeline."""
         return self.path / "logs"
@@ -81,7 +86,7 @@ class DataDirectory:
 
     @property
     def environments(self) -> Path:
-        """Where the environments of models with requirements lie."""
+        """Where the environments of models and orchestrations with requirements lie."""
         return self.path / "environments"
 
     def pipeline_log(self, pipeline_id: int) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from http import HTTPStatus
 from inspect import isawaitable
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast, get_origin
 
 import msgspec
 from jupyter_server._tz import utcnow
@@ -13,7 +13,8 @@ from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.utils import url_path_join
 from tornado.web import HTTPError
 
-from jupyter_wallaroo.errors import Forbidden, TooLarge, Unauthenticated, Unavailable, WallarooError
+from jupyter_wallaroo.errors import Forbidden, InvalidRequest, TooLarge, Unauthenticated, Unavailable, WallarooError
+from jupyter_wallaroo.secret import Secret
 from jupyter_wallaroo.server import errors
 from jupyter_wallaroo.types.caller import Caller
 from jupyter_wallaroo.types.names import MAX_DIGITS
@@ -49,6 +50,7 @@ class WallarooHandler(JupyterHandler):
     route: ClassVar[Route]
     body_limit: int = 2**20
     user: User
+    _is_dropping = False
 
     @property
     def app(self) -> WallarooApp:
@@ -63,15 +65,16 @@ class WallarooHandler(JupyterHandler):
     async def prepare(self) -> None:  # type: ignore[override]
         """Check the request before its body is read; a refused body is never kept (Tornado calls this).
 
-        One that is refused is still let come in, within reason, and dropped: Tornado closes the connection when an
-        answer is sent before, which most clients take for a lost connection.
+        One that is refused is answered at once, and within reason still let come in, and dropped: Tornado closes the
+        connection when a request is finished before its body, which most clients take for a lost connection.
         """
         try:
             await self.check()
         except (WallarooError, HTTPError) as refusal:
             if self._is_chunked() or self._announced_bytes() > DROPPED_BODY_BYTES:
                 raise
-            self._drop_body(refusal)
+            self._drop_body()
+            self._handle_request_exception(refusal)
 
     def _is_chunked(self) -> bool:
         return "Transfer-Encoding" in self.request.headers
@@ -80,17 +83,19 @@ class WallarooHandler(JupyterHandler):
         announced = self.request.headers.get("Content-Length", "0")
         return int(announced[:MAX_DIGITS]) if announced.isdecimal() else 0
 
-    def _drop_body(self, refusal: Exception) -> None:
-        """Answer with ``refusal`` once the body has come."""
+    def _drop_body(self) -> None:
+        """Have the answer sent before the body has come, and the request finished when it has."""
 
-        def refuse(*_: str | None) -> None:
-            raise refusal
+        def end(*_: str | None) -> None:
+            self._is_dropping = False
+            self.finish()
 
         def drop(_: bytes) -> None:
             return None
 
         self.app.receiving.begin(self, limit_s=REFUSED_LIMIT_S)
-        setattr(self, (self.request.method or "").lower(), refuse)
+        self._is_dropping = True
+        setattr(self, (self.request.method or "").lower(), end)
         self.data_received = drop  # type: ignore[method-assign, assignment]
 
     async def check(self) -> None:
@@ -161,6 +166,32 @@ class WallarooHandler(JupyterHandler):
         """The absolute URL that ``/v1/api`` and ``/v2/api`` follow, as this caller reaches it."""
         return f"{self.request.protocol}://{self.request.host}{url_path_join(self.base_url, ROOT_PATH)}"
 
+    def decode_query(self) -> Any:
+        """Return what is in the URL's query as the route's query struct.
+
+        Raises
+        ------
+        InvalidRequest
+            A field of the wrong type; names it.
+        """
+        kind = self.route.query
+        assert kind is not None, "the route has a struct for its query"
+        repeated = {field.encode_name for field in msgspec.structs.fields(kind) if field.type == list[str]}
+        arguments = self.request.query_arguments
+        given = {
+            name: self.get_query_arguments(name) if name in repeated else self.get_query_argument(name)
+            for name in arguments
+        }
+        return self.converted(given, kind, strict=False)
+
+    def converted(self, value: Any, kind: type, *, strict: bool) -> Any:
+        """Return a value as a struct of the wire, or raise `InvalidRequest` naming what is wrong with it."""
+        try:
+            return msgspec.convert(value, kind, strict=strict, dec_hook=_secret)
+        except msgspec.ValidationError as error:
+            text = str(error).replace("`$.", "`").replace(" - at", " at")
+            raise InvalidRequest(f"{self.route.path}: {text}.") from None
+
     def report_activity(self) -> None:
         """Tell Jupyter that this server is in use, so that a Hub does not cull it."""
         self.settings["last_activity_times"]["wallaroo"] = utcnow()
@@ -174,6 +205,12 @@ class WallarooHandler(JupyterHandler):
 
     def finish(self, chunk: Any = None) -> Any:
         """Send the answer (Tornado and subclasses call this)."""
+        if self._is_dropping:
+            if chunk is not None:  # Tornado finishes an error once more after us
+                self.set_header("Content-Length", len(chunk))
+                self.write(chunk)
+                self.flush()
+            return None
         self.app.receiving.end(self)
         return super().finish(chunk)
 
@@ -215,6 +252,13 @@ class WallarooHandler(JupyterHandler):
         if not hasattr(self, "_wallaroo_request_id"):
             self._wallaroo_request_id = uuid.uuid4().hex
         return self._wallaroo_request_id
+
+
+def _secret(kind: Any, value: Any) -> Secret[Any]:
+    """Wrap what a struct wants kept secret (msgspec calls this for types that are not its own)."""
+    if get_origin(kind) is not Secret:
+        raise NotImplementedError(f"{kind} is no type of the wire")
+    return Secret(value)
 
 
 def _error(kwargs: dict[str, Any]) -> BaseException | None:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from http import HTTPStatus
-from typing import Any, get_origin
+from typing import Any
 
-import msgspec
 from jupyter_server.auth.decorator import allow_unauthenticated
 from tornado.web import authenticated, stream_request_body
 
 from jupyter_wallaroo import strict_json
 from jupyter_wallaroo.errors import InvalidRequest, TooLarge
-from jupyter_wallaroo.secret import Secret
 from jupyter_wallaroo.server.handlers.base import WallarooHandler
 
 INLINE_BYTES = 16 * 1024
@@ -63,32 +61,7 @@ class PostHandler(BodyHandler):
             value = await asyncio.to_thread(document, body)
         else:
             value = document(body)
-        return self._converted(value, self.route.request, strict=True)
-
-    def decode_query(self) -> Any:
-        """Return what is in the URL's query as the route's query struct.
-
-        Raises
-        ------
-        InvalidRequest
-            A field of the wrong type; names it.
-        """
-        kind = self.route.query
-        assert kind is not None, "the route has a struct for its query"
-        repeated = {field.encode_name for field in msgspec.structs.fields(kind) if field.type == list[str]}
-        arguments = self.request.query_arguments
-        given = {
-            name: self.get_query_arguments(name) if name in repeated else self.get_query_argument(name)
-            for name in arguments
-        }
-        return self._converted(given, kind, strict=False)
-
-    def _converted(self, value: Any, kind: type, *, strict: bool) -> Any:
-        try:
-            return msgspec.convert(value, kind, strict=strict, dec_hook=_secret)
-        except msgspec.ValidationError as error:
-            text = str(error).replace("`$.", "`").replace(" - at", " at")
-            raise InvalidRequest(f"{self.route.path}: {text}.") from None
+        return self.converted(value, self.route.request, strict=True)
 
     @property
     def media_type(self) -> str:
@@ -118,13 +91,6 @@ def document(body: bytes) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise InvalidRequest(f"Expected a JSON object; got {type(value).__name__}.")
     return value
-
-
-def _secret(kind: Any, value: Any) -> Secret[Any]:
-    """Wrap what a struct wants kept secret (msgspec calls this for types that are not its own)."""
-    if get_origin(kind) is not Secret:
-        raise NotImplementedError(f"{kind} is no type of the wire")
-    return Secret(value)
 
 
 class BodilessHandler(WallarooHandler):
