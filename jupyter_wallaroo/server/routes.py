@@ -28,9 +28,11 @@ from jupyter_wallaroo.types import (
     difference,
     inference_log,
     model,
+    overview,
     pipeline,
     search,
     tag,
+    traffic,
     user,
     workspace,
 )
@@ -238,6 +240,18 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "pipelines/list_pipelines", pipeline.ListPipelines, pipeline.PipelineList,
         lambda s: s.pipelines.list_pipelines, _READ, "pipelines",
+    ),
+    Route(
+        "pipelines/overview", overview.GetOverview, overview.Overview,
+        lambda s: s.overview.pipelines, _READ, "pipelines",
+    ),
+    Route(
+        "pipelines/list_versions", overview.ListPipelineVersions, overview.PipelineVersionList,
+        lambda s: s.overview.versions, _READ, "pipelines",
+    ),
+    Route(
+        "pipelines/get_traffic", traffic.GetTraffic, traffic.Traffic,
+        lambda s: s.traffic.get, _READ, "inference",
     ),
     Route(
         "pipelines/get_version", pipeline.GetPipelineVersion, pipeline.GotPipelineVersion,

@@ -25,12 +25,14 @@ from jupyter_wallaroo.services.history import HistoryService
 from jupyter_wallaroo.services.inference import InferenceService
 from jupyter_wallaroo.services.inference_logs import InferenceLogService
 from jupyter_wallaroo.services.models import ModelService
+from jupyter_wallaroo.services.overview import OverviewService
 from jupyter_wallaroo.services.pipeline_news import PipelineNews
 from jupyter_wallaroo.services.pipelines import PipelineService
 from jupyter_wallaroo.services.planning import Planner
 from jupyter_wallaroo.services.search import SearchService
 from jupyter_wallaroo.services.specs import Specs
 from jupyter_wallaroo.services.tags import TagService
+from jupyter_wallaroo.services.traffic import TrafficService
 from jupyter_wallaroo.services.users import UserService
 from jupyter_wallaroo.services.workspace_users import WorkspaceUserService
 from jupyter_wallaroo.services.workspaces import WorkspaceService
@@ -75,6 +77,8 @@ class Services:
     models: ModelService
     pipeline_news: PipelineNews
     pipelines: PipelineService
+    overview: OverviewService
+    traffic: TrafficService
     deployments: DeploymentService
     applying: ApplyService
     history: HistoryService
@@ -144,6 +148,8 @@ class Services:
             deployments=self.deployments,
             news=self.pipeline_news,
         )
+        self.overview = OverviewService(self._store, self.workspaces, self.pipelines, self.supervisor)
+        self.traffic = TrafficService(self.pipelines)
         planner = Planner(
             store=self._store,
             workspaces=self.workspaces,
