@@ -7,7 +7,7 @@ JavaScript and CSS themselves is in the widget's synced state, so nothing else i
 opened without its kernel says so.
 
 To add a panel: a module with a `panel.Panel` subclass, ``static/<name>.js`` with ``export default { render }``, and a
-function here. The widget libraries are imported when a panel is opened, not before.
+line here. The widget libraries are imported when a panel is opened, not before.
 """
 
 from __future__ import annotations
@@ -21,73 +21,55 @@ if TYPE_CHECKING:
     from jupyter_wallaroo.sdk.client import Client
     from jupyter_wallaroo.sdk.inference import Input
     from jupyter_wallaroo.sdk.pipeline import Pipeline
-    from jupyter_wallaroo.widgets.connections import ConnectionsPanel
-    from jupyter_wallaroo.widgets.deployment import DeploymentPanel
-    from jupyter_wallaroo.widgets.inference import InferencePanel
-    from jupyter_wallaroo.widgets.logs import LogPanel
     from jupyter_wallaroo.widgets.panel import Panel
 
-__all__ = ["View", "connections", "deployment", "inference", "logs", "panel"]
+__all__ = ["View", "of_connections", "of_pipeline"]
 
 
 class View(StrEnum):
     """What a pipeline's panel shows."""
 
     DEPLOYMENT = "deployment"
+    """How it runs: replicas, traffic, versions; deploys, scales, rolls back, undeploys."""
     INFERENCE = "inference"
+    """A form whose rows are sent to it, and the results."""
     LOGS = "logs"
+    """Its inference records: pages, anomalies, histograms, comparisons."""
 
 
-def panel(pipeline: Pipeline, view: str = View.DEPLOYMENT) -> Panel:
-    """Return a panel of a pipeline by the name of what it shows.
+def of_pipeline(pipeline: Pipeline, view: str = View.DEPLOYMENT, data: Input | None = None) -> Panel:
+    """Return a panel of a pipeline.
+
+    Parameters
+    ----------
+    view
+        What it shows, one of `View`.
+    data
+        For an inference: a DataFrame or Arrow table. Its first row fills in the form, and all its rows can be sent.
+        Without it the form is made from the model's inputs or from the newest record of the log.
 
     Raises
     ------
     InvalidRequest
         There is no such view; names those there are.
     """
-    try:
-        chosen = View(view)
-    except ValueError:
-        raise InvalidRequest(f"A panel has no view {view!r:.60}.", hint=nearest(str(view), list(View))) from None
-    match chosen:
+    match view:
         case View.DEPLOYMENT:
-            return deployment(pipeline)
+            from jupyter_wallaroo.widgets.deployment import DeploymentPanel
+
+            return DeploymentPanel(pipeline)
         case View.INFERENCE:
-            return inference(pipeline)
+            from jupyter_wallaroo.widgets.inference import InferencePanel
+
+            return InferencePanel(pipeline, data)
         case View.LOGS:
-            return logs(pipeline)
+            from jupyter_wallaroo.widgets.logs import LogPanel
+
+            return LogPanel(pipeline)
+    raise InvalidRequest(f"A panel has no view {view!r:.60}.", hint=nearest(str(view), list(View)))
 
 
-def deployment(pipeline: Pipeline) -> DeploymentPanel:
-    """Return the panel of how a pipeline runs: replicas, traffic, versions; deploys, scales, rolls back, undeploys."""
-    from jupyter_wallaroo.widgets.deployment import DeploymentPanel
-
-    return DeploymentPanel(pipeline)
-
-
-def inference(pipeline: Pipeline, data: Input | None = None) -> InferencePanel:
-    """Return the panel that sends rows to a pipeline and shows the results.
-
-    Parameters
-    ----------
-    data
-        A DataFrame or Arrow table: its first row fills in the form, all its rows can be sent. Without it the form is
-        made from the model's inputs, or from the newest record of the log.
-    """
-    from jupyter_wallaroo.widgets.inference import InferencePanel
-
-    return InferencePanel(pipeline, data)
-
-
-def logs(pipeline: Pipeline) -> LogPanel:
-    """Return the panel of a pipeline's inference records: pages, anomalies, histograms, comparisons."""
-    from jupyter_wallaroo.widgets.logs import LogPanel
-
-    return LogPanel(pipeline)
-
-
-def connections(client: Client) -> ConnectionsPanel:
+def of_connections(client: Client) -> Panel:
     """Return the panel of the server's connections: makes, attaches and removes them; shows no details."""
     from jupyter_wallaroo.widgets.connections import ConnectionsPanel
 

@@ -98,22 +98,25 @@ def cell(value: Any) -> str:
 
 
 def _written(value: Any) -> str:
+    found = ""
     match value:
         case None:
-            return ""
+            pass
         case bool():
-            return "true" if value else "false"
+            found = "true" if value else "false"
         case float():
-            return f"{value:.6g}"
+            found = f"{value:.6g}"
         case datetime():
-            return value.isoformat(sep=" ", timespec="milliseconds")
+            found = value.isoformat(sep=" ", timespec="milliseconds")
         case list():
             shown = [_written(item) for item in value[:SHOWN_VALUES]]
             more = [f"… {len(value):,} values"] if len(value) > SHOWN_VALUES else []
-            return f"[{', '.join(shown + more)}]"
+            found = f"[{', '.join(shown + more)}]"
         case dict():
-            return json.dumps(value, default=str, ensure_ascii=False)
-    return str(value)
+            found = json.dumps(value, default=str, ensure_ascii=False)
+        case _:
+            found = str(value)
+    return found
 
 
 def _is_number(kind: pa.DataType) -> bool:

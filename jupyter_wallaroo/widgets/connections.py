@@ -1,4 +1,4 @@
-"""The connections panel: what there is, new ones, and which workspaces they are attached to. Details are never shown."""
+"""The connections panel: what there is, new ones, and which workspaces have them. Details are never shown."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from jupyter_wallaroo import errors
 from jupyter_wallaroo.errors import InvalidRequest, WallarooError
-from jupyter_wallaroo.sdk.connectors import connection_types
+from jupyter_wallaroo.sdk.connectors.registry import connection_types
 from jupyter_wallaroo.secret import Secret
 from jupyter_wallaroo.widgets import assets, plain
 from jupyter_wallaroo.widgets.panel import Answer, Panel

@@ -74,7 +74,7 @@ def _of_spec(name: str, spec: TensorSpec) -> Field:
         shape = []
     if not shape:
         return Field(name=name, kind=kind, hint=unit, value=json.dumps(nothing) if kind is not Kind.TEXT else "")
-    sizes = " × ".join("any" if length is None else f"{length:,}" for length in shape)
+    sizes = " by ".join("any" if length is None else f"{length:,}" for length in shape)
     lengths = [length or 1 for length in shape]
     value = json.dumps(_nested(nothing, lengths)) if math.prod(lengths) <= MAX_PREFILLED else ""
     return Field(name=name, kind=Kind.JSON, hint=f"list of {sizes}, each a {unit}", value=value)

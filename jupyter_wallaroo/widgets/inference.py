@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from msgspec import Struct
@@ -100,7 +101,7 @@ class InferencePanel(Panel):
     asks: ClassVar[Any] = Look | Run | RunAll | Page | Write | Download
 
     def __init__(self, pipeline: Pipeline, data: Input | None = None) -> None:
-        self._pipeline = pipeline.copy()
+        self._pipeline = copy.copy(pipeline)  # refreshed by our threads, while the caller's stays as it is
         self._data = _table(data)
         self._fields: list[Field] | None = None
         self._source = ""
@@ -163,7 +164,7 @@ class InferencePanel(Panel):
             return form.of_example(logged), "as in the newest record of the log"
         raise InvalidRequest(
             "Nobody says what this pipeline takes: its first model declares no inputs, and its log is empty.",
-            hint="Open the panel with an example: widgets.inference(pipeline, dataframe).",
+            hint="Open the panel with an example: pipeline.panel('inference', dataframe).",
         )
 
     def _first_model(self) -> ModelVersion | None:
@@ -185,7 +186,7 @@ class InferencePanel(Panel):
     def _rows(self) -> pa.Table:
         if self._data is None:
             raise InvalidRequest(
-                "The panel was opened without data.", hint="Use widgets.inference(pipeline, dataframe)."
+                "The panel was opened without data.", hint="Use pipeline.panel('inference', dataframe)."
             )
         return self._data
 
@@ -194,12 +195,14 @@ class InferencePanel(Panel):
 
         self._pipeline.refresh()
         found = []
-        for first in range(0, rows.num_rows, PART_ROWS):
-            work.progress(first, rows.num_rows, "rows")
-            found.append(self._pipeline.infer(rows.slice(first, PART_ROWS)))
-        work.progress(rows.num_rows, rows.num_rows, "rows")
-        self._results = pa.concat_tables(found, promote_options="permissive")
-        return Results(grid=cells.grid(self._results, 0, SHOWN_ROWS), anomalies=cells.anomalies(self._results))
+        try:
+            for first in range(0, rows.num_rows, PART_ROWS):
+                work.progress(first, rows.num_rows, "rows")
+                found.append(self._pipeline.infer(rows.slice(first, PART_ROWS)))
+            work.progress(rows.num_rows, rows.num_rows, "rows")
+        finally:  # what came back before it was stopped, or failed, can be looked at
+            self._results = pa.concat_tables(found, promote_options="permissive") if found else None
+        return Results(grid=cells.grid(self._got(), 0, SHOWN_ROWS), anomalies=cells.anomalies(self._got()))
 
     def _got(self) -> pa.Table:
         if self._results is None:

@@ -122,15 +122,15 @@ class LogPanel(Panel):
                 self._reading = reading
                 return Answer(value=self._records(reading))
             case More():
-                reading = self._read()
+                reading = self._present()
                 reading.read(reading.limit, work)
                 return Answer(value=self._records(reading))
             case Page(first=first):
-                return Answer(value=cells.grid(self._read().table, max(0, first), SHOWN_ROWS))
+                return Answer(value=cells.grid(self._present().table, max(0, first), SHOWN_ROWS))
             case Count():
-                return Answer(value=_counted(self._read().table, ask))
+                return Answer(value=_counted(self._present().table, ask))
             case Download(format=chosen):
-                return Answer(buffers=[export.written(self._read().table, chosen)])
+                return Answer(buffers=[export.written(self._present().table, chosen)])
         raise AssertionError(f"{ask} is one of the above")
 
     def facts_text(self) -> str:
@@ -146,7 +146,7 @@ class LogPanel(Panel):
         )
         return f"{head}\n\n{cells.text(grid)}" if grid.total else head
 
-    def _read(self) -> _Reading:
+    def _present(self) -> _Reading:
         if self._reading is None:
             raise InvalidRequest("No records were read yet.", hint="Press Read.")
         return self._reading
