@@ -66,7 +66,7 @@ def of_pipeline(pipeline: Pipeline, view: str = View.DEPLOYMENT, data: Input | N
             from jupyter_wallaroo.widgets.logs import LogPanel
 
             return LogPanel(pipeline)
-    raise InvalidRequest(f"A panel has no view {view!r:.60}.", hint=nearest(str(view), list(View)))
+    raise InvalidRequest(f"A panel has no view {view!r:.60}.", hint=nearest(str(view), [known.value for known in View]))
 
 
 def of_connections(client: Client) -> Panel:

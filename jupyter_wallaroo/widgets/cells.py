@@ -44,7 +44,7 @@ class Grid(Struct, frozen=True, kw_only=True):
 
 def grid(table: pa.Table, first: int, count: int) -> Grid:
     """Return ``count`` rows of flat results or log records, from ``first`` on; ``metadata.*`` is left out."""
-    part = table.slice(first, count)
+    part = table.slice(first, min(count, max(0, table.num_rows - first)))  # pyarrow's tables without columns overrun
     shown = [name for name in part.column_names if not is_check(name) and not name.startswith("metadata.")]
     columns = [Column(name=name, is_number=_is_number(part.schema.field(name).type)) for name in shown]
     values = [part.column(name).to_pylist() for name in shown]

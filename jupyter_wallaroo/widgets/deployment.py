@@ -209,7 +209,9 @@ def _replicas(status: DeploymentStatus) -> list[Replica]:
 
 def _replica(pod: PodStatus) -> Replica:
     reasons = dict.fromkeys(text for text in (pod.reason, *pod.details) if text)
-    return Replica(name=pod.name, status=pod.status, pid=pod.info.labels.get("pid", ""), reason=" ".join(reasons))
+    return Replica(
+        name=pod.name, status=pod.info.health.value, pid=pod.info.labels.get("pid", ""), reason=" ".join(reasons)
+    )
 
 
 def _versions(pipeline: Pipeline) -> list[Version]:

@@ -37,7 +37,7 @@ def to_csv(table: pa.Table) -> bytes:
     A text that a spreadsheet would take for a formula gets an apostrophe before it (SECURITY E5); numbers stay numbers.
     """
     output = io.StringIO(newline="")
-    writer = csv.writer(output, lineterminator="\n")
+    writer = csv.writer(output, lineterminator="\r\n")  # as RFC 4180; after "\n" alone, texts with a "\r" stay unquoted
     writer.writerow([_harmless(name) for name in table.column_names])
     for row in zip(*(column.to_pylist() for column in table.columns), strict=True):
         writer.writerow([_csv(value) for value in row])

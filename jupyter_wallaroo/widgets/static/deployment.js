@@ -110,7 +110,7 @@ function render({ model, el }) {
     show(
       tiles,
       tile("Requests", short(live.requests_s), "/s", sparkline(live.line, `Requests a second over ${minutes} minutes`)),
-      tile("Latency p50 · p95 · p99", [live.p50_ms, live.p95_ms, live.p99_ms].map(short).join(" · "), "ms", h("div", { class: "wlr-hint" }, "of the last minute")),
+      tile("Latency, ms", [live.p50_ms, live.p95_ms, live.p99_ms].map(short).join(" · "), "", h("div", { class: "wlr-hint" }, "p50 · p95 · p99 of the last minute")),
       tile("Anomalies", `${flag}${live.anomalies.toLocaleString()}`, `of ${live.rows.toLocaleString()} rows`,
         sparkline(live.anomaly_line, `Anomalies over ${minutes} minutes`), live.anomalies ? "wlr-warned" : null),
       tile("Failed requests", live.failed.toLocaleString(), "", h("div", { class: "wlr-hint" }, `${live.total.toLocaleString()} requests since the server started`), live.failed ? "wlr-warned" : null),
