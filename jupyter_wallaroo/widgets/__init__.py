@@ -1,8 +1,8 @@
 """Panels: a pipeline's deployment, its inferences and its log, and a workspace's connections, in a notebook's output.
 
-A panel is one Python module here and one JavaScript module in ``static/``. They exchange small messages, never HTTP: the
-browser asks (a struct of the panel's module, told by its ``verb``), a thread of the kernel answers through the client,
-and what fails travels back as an error that the panel shows. Bytes (Arrow, CSV) go as buffers. Nothing but the
+A panel is one Python module here and one JavaScript module in ``static/``. They exchange small messages, never HTTP:
+the browser asks (a struct of the panel's module, told by its ``verb``), a thread of the kernel answers through the
+client, and what fails travels back as an error that the panel shows. Bytes (Arrow, CSV) go as buffers. Nothing but the
 JavaScript and CSS themselves is in the widget's synced state, so nothing else is saved with a notebook: a page that is
 opened without its kernel says so.
 

@@ -187,7 +187,7 @@ def facts(pipeline: Pipeline, *, with_versions: bool) -> Facts:
     if deployment is not None:
         try:
             status = deployment.facts()
-            url = pipeline.url()
+            url = pipeline.client.infer_url(deployment.name(), pipeline.name())
         except NotFound:
             status = None  # it ended between two questions
     return Facts(
