@@ -16,6 +16,9 @@ export interface IField {
   readonly example: string;
 }
 
+/** What was typed, by the name of the field, which may be any text; the others hold their examples. */
+export type Texts = ReadonlyMap<string, string>;
+
 /** The fields for a model's declared inputs. */
 export function fieldsOf(inputs: readonly ITensorSpec[]): IField[] {
   return inputs.map(input => {
@@ -49,16 +52,14 @@ export function fieldsLike(row: Fields): IField[] {
 export function textsOf(
   fields: readonly IField[],
   row: Fields
-): Record<string, string> {
-  const texts: Record<string, string> = {};
-  for (const field of fields) {
-    const value = row[field.name];
-    texts[field.name] =
-      value === undefined
-        ? field.example
-        : field.kind === 'text' && typeof value === 'string'
-          ? value
-          : JSON.stringify(value);
+): Texts {
+  const texts = new Map<string, string>();
+  for (const { name, kind } of fields) {
+    if (Object.hasOwn(row, name)) {
+      const value = row[name];
+      const isText = kind === 'text' && typeof value === 'string';
+      texts.set(name, isText ? value : JSON.stringify(value));
+    }
   }
   return texts;
 }
@@ -91,11 +92,11 @@ export function jsonOf(field: IField, text: string): string | null {
  */
 export function bodyOf(
   fields: readonly IField[],
-  texts: Readonly<Record<string, string>>
+  texts: Texts
 ): string | null {
   const parts: string[] = [];
   for (const field of fields) {
-    const json = jsonOf(field, texts[field.name] ?? field.example);
+    const json = jsonOf(field, texts.get(field.name) ?? field.example);
     if (json === null) {
       return null;
     }

@@ -5,10 +5,11 @@ import { Notification } from '@jupyterlab/apputils';
 import { Contents } from '@jupyterlab/services';
 
 import { modelVersion } from './inference';
-import { oneLine, Rest, RestError } from './rest';
+import { oneLine, Rest } from './rest';
 import { IWallaroo } from './tokens';
+import { configuration, deployIdOf, withReplicas } from './verbs/deploy';
 import { runs } from './verbs/verb';
-import { deployIdOf, EngineConfig, withReplicas } from './verbs/deploy';
+import { IPipeline } from './wire';
 
 /** How long an upload may take, in milliseconds. */
 const UPLOAD_LIMIT_MS = 3_600_000;
@@ -157,7 +158,10 @@ async function deploy(
   const { rest, settings, follower } = wallaroo;
   const model = await modelVersion(rest, versionId);
   const { version, sha } = model.file_info;
-  const running = await deployed(rest, workspaceId, name);
+  const before = await existing(rest, workspaceId, name);
+  const config =
+    (before && (await configuration(rest, before))) ??
+    withReplicas({}, settings.replicas);
   let made = '';
   await follower.after(
     async () => {
@@ -178,13 +182,12 @@ async function deploy(
       await rest.post('pipelines/deploy', {
         deploy_id: deployIdOf({
           pipeline: name,
-          deployment: running?.name ?? null
+          deployment: before?.deployment ?? null
         }),
         pipeline_id: created.pipeline_pk_id,
         pipeline_version: made,
         strict_models: false,
-        engine_config:
-          running?.engine_config ?? withReplicas({}, settings.replicas)
+        engine_config: config
       });
       return created.pipeline_pk_id;
     },
@@ -192,26 +195,19 @@ async function deploy(
   );
 }
 
-/** What is deployed of the pipeline with a name; null when there is none, or nothing is. */
-async function deployed(
+/** The pipeline with a name, which differs from others by more than case; null when there is none. */
+async function existing(
   rest: Rest,
   workspaceId: number,
   name: string
-): Promise<{ name: string; engine_config: EngineConfig } | null> {
-  try {
-    const found = await rest.post<{
-      deployment: { name: string; engine_config: EngineConfig } | null;
-    }>('pipelines/get_pipeline_by_name', {
-      pipeline_name: name,
-      workspace_id: workspaceId
-    });
-    return found.deployment;
-  } catch (error) {
-    if (error instanceof RestError && error.status === 404 && error.isOurs) {
-      return null;
-    }
-    throw error;
-  }
+): Promise<IPipeline | null> {
+  const found = await rest.post<{ pipelines: IPipeline[] }>(
+    'pipelines/overview',
+    { workspace_id: workspaceId }
+  );
+  const same = (other: string): boolean =>
+    other.toLowerCase() === name.toLowerCase();
+  return found.pipelines.find(item => same(item.pipeline)) ?? null;
 }
 
 async function ownWorkspace({ rest, catalog }: IWallaroo): Promise<number> {

@@ -74,7 +74,7 @@ export class Models implements INoun {
     return {
       key: name,
       name,
-      state: STATES[status] ?? 'starting',
+      state: stateOf(status),
       detail: status === 'ready' ? count : this.words(status),
       hint: reason ?? framework,
       versions,
@@ -96,4 +96,6 @@ export class Models implements INoun {
   }
 }
 
-const STATES: Record<string, State> = { ready: 'ready', error: 'error' };
+function stateOf(status: string): State {
+  return status === 'ready' || status === 'error' ? status : 'starting';
+}

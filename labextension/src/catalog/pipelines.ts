@@ -24,13 +24,6 @@ export function isPipelineItem(item: IItem): item is IPipelineItem {
   return 'pipeline' in item;
 }
 
-const STATES: Record<Status, State> = {
-  Running: 'running',
-  Starting: 'starting',
-  Error: 'error',
-  Undeployed: 'off'
-};
-
 /** The words for a status. */
 export function statusText(status: Status, trans: TranslationBundle): string {
   switch (status) {
@@ -47,7 +40,16 @@ export function statusText(status: Status, trans: TranslationBundle): string {
 
 /** The icon's state for a status; one that is not known is shown as not deployed. */
 export function stateOf(status: Status): State {
-  return STATES[status] ?? 'off';
+  switch (status) {
+    case 'Running':
+      return 'running';
+    case 'Starting':
+      return 'starting';
+    case 'Error':
+      return 'error';
+    default:
+      return 'off';
+  }
 }
 
 export class Pipelines implements INoun {

@@ -42,7 +42,7 @@ export function Chart(props: {
                 {line.name}
               </span>
             ))}
-          <span>{highest > 0 ? props.format(highest) : ''}</span>
+          <span>{highest > 0 ? `≤ ${props.format(highest)}` : ''}</span>
         </span>
       </figcaption>
       <svg

@@ -5,6 +5,7 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import React from 'react';
 
 import { IRecord } from '../wire';
+import { moment } from './moment';
 import { Wide } from './section';
 
 /** How much of a value a cell shows, and how much whoever points at it, in characters. */
@@ -91,11 +92,4 @@ function columns(rows: readonly Readonly<Record<string, unknown>>[]): string[] {
     }
   }
   return [...names];
-}
-
-function moment(time: number): string {
-  return new Date(time).toLocaleString(undefined, {
-    dateStyle: 'short',
-    timeStyle: 'medium'
-  });
 }

@@ -76,7 +76,7 @@ export function Replicas(props: {
                   <td>{pod.info.required_cpu ?? '–'}</td>
                   <td>{pod.info.required_memory ?? '–'}</td>
                   <td>{pod.info.labels['pid'] ?? '–'}</td>
-                  <td>{pod.reason ?? ''}</td>
+                  <td className="jp-wallaroo-words">{pod.reason ?? ''}</td>
                 </tr>
               ))}
             </tbody>

@@ -4,7 +4,15 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 import React, { useId, useMemo, useState } from 'react';
 
-import { bodyOf, fieldsLike, fieldsOf, IField, jsonOf, textsOf } from '../form';
+import {
+  bodyOf,
+  fieldsLike,
+  fieldsOf,
+  IField,
+  jsonOf,
+  Texts,
+  textsOf
+} from '../form';
 import { inferPath, inputsOf, RECORDS_TYPE } from '../inference';
 import { oneLine, Rest } from '../rest';
 import { IPipeline, IRecord } from '../wire';
@@ -34,7 +42,7 @@ export function TryIt(props: {
         : fieldsLike(example?.in ?? {}),
     [inputs.value, example]
   );
-  const [typed, setTyped] = useState<Readonly<Record<string, string>>>({});
+  const [typed, setTyped] = useState<Texts>(new Map());
   const [answer, setAnswer] = useState<readonly IRecord[] | null>(null);
   const [error, setError] = useState<string | null>(null);
   const [isSending, setSending] = useState(false);
@@ -90,8 +98,8 @@ export function TryIt(props: {
           <Field
             key={field.name}
             field={field}
-            text={typed[field.name] ?? field.example}
-            onType={text => setTyped({ ...typed, [field.name]: text })}
+            text={typed.get(field.name) ?? field.example}
+            onType={text => setTyped(new Map(typed).set(field.name, text))}
             trans={trans}
           />
         ))}

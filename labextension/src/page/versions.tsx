@@ -7,6 +7,7 @@ import React, { useState } from 'react';
 import { Rest } from '../rest';
 import { IPipeline, IVersion } from '../wire';
 import { useRead } from './hooks';
+import { moment } from './moment';
 import { Section, Wide } from './section';
 
 interface IComparison {
@@ -59,11 +60,13 @@ export function Versions(props: {
                 <td>
                   {trans.__(
                     '%1 by %2',
-                    new Date(version.created_at).toLocaleString(),
+                    moment(Date.parse(version.created_at)),
                     version.author
                   )}
                 </td>
-                <td>{version.models.join(', ') || '–'}</td>
+                <td className="jp-wallaroo-words">
+                  {version.models.join(', ') || '–'}
+                </td>
                 <td>{stateText(version, trans)}</td>
                 <td className="jp-wallaroo-actions">
                   {base !== undefined && version.version !== base && (

@@ -41,6 +41,7 @@ export const pages: JupyterFrontEndPlugin<void> = {
       if (open === undefined) {
         shell.add(page, 'main');
         if (!page.isAttached) {
+          page.addClass('jp-mod-below');
           shell.add(page, 'down');
         }
         await tracker.add(page);

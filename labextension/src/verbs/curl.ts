@@ -38,7 +38,7 @@ export class CopyCurl implements IVerb {
     }
     const fields = fieldsOf((await inputsOf(rest, pipeline)) ?? []);
     const url = new URL(rest.url(path), window.location.href).href;
-    Clipboard.copyToSystem(curl(url, bodyOf(fields, {}) ?? '[{}]'));
+    Clipboard.copyToSystem(curl(url, bodyOf(fields, new Map()) ?? '[{}]'));
     Notification.success(
       trans.__('Copied. Set JUPYTER_TOKEN before you run it.'),
       { autoClose: 4000 }
