@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import queue
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,15 +18,11 @@ from jupyter_wallaroo.sdk.pipeline import Pipeline
 from jupyter_wallaroo.widgets import View, assets, of_connections, of_pipeline
 from jupyter_wallaroo.widgets.panel import Panel
 from tests.sdk.conftest import endpoint, unique
+from tests.ui.conftest import LIMIT_MS
 from tests.widgets.conftest import pipeline, wl  # noqa: F401  fixtures
 from tests.widgets.conversation import LIMIT_S, Conversation
 from tests.widgets.hostile import TURNS, HostileServer
 from tests.widgets.test_pieces import is_plain
-
-BROWSER = shutil.which("chromium") or "/usr/bin/chromium"
-ARGS = ("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking")
-LIMIT_MS = LIMIT_S * 1000
-SCREENSHOTS = Path(__file__).parent / "references"
 
 TAGS = """
 a bdi button caption code datalist details div figcaption figure form h4 header input label li line option p polygon
@@ -85,24 +79,6 @@ AUDIT = """
   return found;
 }
 """
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """A browser; here tests that need one are skipped where it is missing, in CI they fail."""
-    missing = None if Path(BROWSER).exists() else "no chromium (Debian: apt-get install chromium)"
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        missing = "no playwright (pip install playwright)"
-    if missing:
-        if os.environ.get("CI"):
-            pytest.fail(missing)
-        pytest.skip(missing)
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=BROWSER, args=list(ARGS))
-        yield running
-        running.close()
 
 
 # ---------------------------------------------------------------- panels by themselves
@@ -233,7 +209,7 @@ def test_a_kernel_that_does_not_answer_or_is_gone_is_said(stage: Stage, pipeline
     stage.show(pipeline.panel("inference"))
     page.locator("textarea").wait_for(timeout=LIMIT_MS)
     page.clock.install()
-    page.evaluate("window.toKernel = () => new Promise(() => {})")
+    page.evaluate("() => { window.toKernel = () => new Promise(() => {}); }")
     page.get_by_role("button", name="Run", exact=True).click()
     page.clock.run_for(5_000)
     assert "Waiting for the kernel" in page.locator(".wlr-notice").inner_text()
@@ -273,18 +249,6 @@ def test_downloads_hold_no_formula(stage: Stage, pipeline: Pipeline) -> None:  #
 # ---------------------------------------------------------------- in a notebook page
 
 
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateServer]:
-    """A server whose pages are JupyterLab's, which asks nothing of the network."""
-    directory = tmp_path_factory.mktemp("lab")
-    config = directory / "jupyter_config_dir"
-    config.mkdir()
-    news = {"news_url": None, "check_for_updates_class": "jupyterlab.NeverCheckForUpdate"}
-    (config / "jupyter_lab_config.json").write_text(json.dumps({"LabApp": news}))
-    with PrivateServer(directory) as running:
-        yield running
-
-
 def test_in_a_notebook_page(browser: Any, lab: PrivateServer) -> None:  # noqa: PLR0915  one story
     """What a person does: open, scale, infer, look at the log, make a connection, save, restart the kernel."""
     from tests import models
@@ -307,9 +271,9 @@ pipeline.panel()
     problems: list[str] = []
     page.on("pageerror", lambda error: problems.append(str(error)))
     page.on("console", lambda said: problems.append(said.text) if said.type == "error" else None)
-    page.goto(f"http://127.0.0.1:{lab.port}/lab/tree/panels.ipynb?token={lab.token}")
+    page.goto(f"http://127.0.0.1:{lab.port}{lab.base_url}lab/tree/panels.ipynb?token={lab.token}")
     page.locator(".jp-Notebook .jp-CodeCell").first.wait_for(timeout=LIMIT_MS)
-    page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").first.wait_for(timeout=LIMIT_MS, state="attached")
+    page.locator("#jp-main-statusbar").get_by_text("| Idle").wait_for(timeout=LIMIT_MS)
     page.get_by_text("Run", exact=True).first.click()
     page.get_by_text("Run All Cells", exact=True).click()
 
@@ -342,7 +306,7 @@ pipeline.panel()
     connections.get_by_label("Type", exact=True).fill("POSTGRES")
     connections.get_by_label("Value", exact=True).nth(2).fill(secret)
     connections.get_by_role("button", name="Create").click()
-    connections.get_by_role("cell", name="warehouse").wait_for(timeout=LIMIT_MS)
+    connections.get_by_role("cell", name="warehouse", exact=True).wait_for(timeout=LIMIT_MS)
     with Client(endpoint(lab), token=lab.token) as client:
         assert client.get_connection("warehouse").details() == {"password": secret}
 
