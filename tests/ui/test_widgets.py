@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import queue
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import nbformat
+import pandas as pd
 import pytest
 
 from jupyter_wallaroo.demo.server import PrivateServer
@@ -18,7 +20,7 @@ from jupyter_wallaroo.sdk.pipeline import Pipeline
 from jupyter_wallaroo.widgets import View, assets, of_connections, of_pipeline
 from jupyter_wallaroo.widgets.panel import Panel
 from tests.sdk.conftest import endpoint, unique
-from tests.ui.conftest import LIMIT_MS
+from tests.ui.conftest import AXE, LIMIT_MS
 from tests.widgets.conftest import pipeline, wl  # noqa: F401  fixtures
 from tests.widgets.conversation import LIMIT_S, Conversation
 from tests.widgets.hostile import TURNS, HostileServer
@@ -141,7 +143,7 @@ def _settle(stage: Stage, kind: str) -> None:
         section.locator(".wlr-form .wlr-field").first.wait_for(timeout=LIMIT_MS)
         section.get_by_role("button", name="Run", exact=True).click()
         section.locator("table").first.wait_for(timeout=LIMIT_MS)
-        section.get_by_role("button", name="Show this inference").click()
+        section.get_by_role("button", name="As a command").click()
         section.locator("pre").nth(1).wait_for(timeout=LIMIT_MS)
     elif kind == "logs":
         section.locator("figure").wait_for(timeout=LIMIT_MS)
@@ -234,6 +236,32 @@ def test_the_keyboard_is_enough(stage: Stage, pipeline: Pipeline) -> None:  # no
         assert element.evaluate(
             "(e) => (e.getAttribute('aria-label') || e.innerText || e.labels?.[0]?.innerText || '').trim()"
         )
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_serious(stage: Stage, wl: Client, pipeline: Pipeline, theme: str) -> None:  # noqa: F811
+    """In the colours of a page that has no theme of its own, with everything that panels can show."""
+    assert AXE.is_file(), "axe-core comes with npm ci in labextension/"
+    made = wl.create_connection(unique("warehouse"), "POSTGRES", {"host": "db"})
+    made.add_to(pipeline.workspace_id())
+    stage.page.evaluate("(dark) => { document.body.dataset.jpThemeLight = String(!dark); }", theme == "dark")
+    stage.page.add_script_tag(content=AXE.read_text())
+    pipeline.infer(pd.DataFrame({"tensor": [[float(number), 0.0, 0.0] for number in range(12)]}))
+    for kind in [View.LOGS, View.INFERENCE, "connections", View.DEPLOYMENT]:
+        stage.show(of_connections(wl) if kind == "connections" else of_pipeline(pipeline, kind))
+        _settle(stage, str(kind))
+        if kind is View.LOGS:
+            stage.page.get_by_label("Compare").select_option(label="with out_challenger.y[0]")
+            stage.page.locator("figcaption").wait_for(timeout=LIMIT_MS)
+        if kind is View.DEPLOYMENT:  # the live figures follow within seconds
+            stage.page.locator(".wlr-warned").first.wait_for(timeout=LIMIT_MS)
+        found = stage.page.evaluate("async () => (await axe.run('section.wlr-panel')).violations")
+        serious = [item for item in found if item["impact"] in ("serious", "critical")]
+        assert not serious, json.dumps([(item["id"], [node["html"] for node in item["nodes"]]) for item in serious])
+        if os.environ.get("JUPYTER_WALLAROO_TEST_SCREENSHOTS"):
+            path = Path(__file__).with_name(f"panel-{kind}-{theme}.png")
+            stage.page.locator("section.wlr-panel").screenshot(path=str(path))
+    made.delete_connection()
 
 
 def test_downloads_hold_no_formula(stage: Stage, pipeline: Pipeline) -> None:  # noqa: F811

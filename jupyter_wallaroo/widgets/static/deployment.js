@@ -2,21 +2,25 @@
 import { badge, button, field, guardedButton, input, listing, table } from "./parts.js";
 import { short, sparkline } from "./chart.js";
 import { Frame } from "./frame.js";
-import { h, show } from "./dom.js";
+import { h, show, showFacts } from "./dom.js";
 
 const PAUSE_MS = 2500;
 const STARTING_PAUSE_MS = 400;
+
+/** Every so many looks, versions are looked at too: somebody else may have made one. */
+const VERSIONS_EVERY = 6;
 
 function render({ model, el }) {
   const panel = new Frame(model, el, "Deployment");
   let facts = null;
   let versions = [];
+  let looks = 0;
 
   const replicas = input("number", "1", { min: "1", step: "1" });
   const deploy = button("Deploy", () => act("deploy", { replicas: replicas.valueAsNumber || 1 }, deploy), { primary: true });
   const scale = button("Scale", () => act("scale", { replicas: replicas.valueAsNumber || 1 }, scale));
   const undeploy = guardedButton("Undeploy", "Really undeploy?", () => act("undeploy", {}, undeploy));
-  const refresh = button("Refresh", () => panel.run(() => look(true), refresh), { describes: "Look again now" });
+  const refresh = button("Refresh", () => panel.run(() => look(true), refresh));
   const reasons = h("ul", { class: "wlr-reasons" });
   const address = h("div", { class: "wlr-address" });
   const tiles = h("div", { class: "wlr-tiles" });
@@ -38,10 +42,10 @@ function render({ model, el }) {
     differences,
   );
 
-  const poller = panel.poll(() => look(false), PAUSE_MS);
+  const poller = panel.poll(() => look(looks++ % VERSIONS_EVERY === 0), PAUSE_MS);
 
   async function look(all) {
-    const { value } = await panel.ask("look", { versions: all || !facts });
+    const { value } = await panel.ask("look", { versions: all });
     take(value);
   }
 
@@ -68,10 +72,10 @@ function render({ model, el }) {
     showWaiting(settling && found.replicas.length ? running : null);
     showTiles(found.live);
     show(address, ...(found.url ? [h("span", { class: "wlr-hint" }, "Answers at "), h("code", {}, found.url)] : []));
-    show(processes, table("Replicas", ["name", "status", "pid", "reason"], found.replicas.map((replica) => ({
+    showFacts(processes, found.replicas, () => table("Replicas", ["name", "status", "pid", "reason"], found.replicas.map((replica) => ({
       cells: [replica.name, badge(replica.status), replica.pid, replica.reason],
     })), { empty: "Nothing runs." }));
-    if (found.versions) showVersions();
+    if (found.versions) showFacts(history, found.versions, showVersions);
     if (before && before.status !== found.status) {
       panel.say(`The status is now ${found.status}.`);
       look(true).catch(() => {}); // which version runs may have changed; the next turn tells what went wrong
@@ -120,7 +124,7 @@ function render({ model, el }) {
   function showVersions() {
     const running = versions.find((version) => version.is_running);
     const against = running || versions[0];
-    show(history, table("Versions", ["version", "created (UTC)", "by", "models", "", ""], versions.map((version) => {
+    return table("Versions", ["version", "created (UTC)", "by", "models", "", ""], versions.map((version) => {
       const name = version.version.slice(0, 8);
       const diff = version === against ? null : button("Diff", () => compare(version, against, diff), { describes: `Diff ${name} with ${running ? "what runs" : "the newest"}` });
       const back = version.was_deployed && running && !version.is_running
@@ -129,7 +133,7 @@ function render({ model, el }) {
       return {
         cells: [h("code", {}, name), version.created_at, version.author, version.models || "–", version.is_running ? badge("Running") : "", h("span", { class: "wlr-row" }, diff, back)],
       };
-    }), { empty: "No versions." }));
+    }), { empty: "No versions." });
   }
 
   function compare(version, against, control) {

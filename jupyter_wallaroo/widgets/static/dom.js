@@ -39,6 +39,16 @@ export function show(node, ...children) {
   put(node, children);
 }
 
+const factsShown = new WeakMap();
+
+/** Have what `make()` returns stand in `node` unless the same facts stand there already: focus and pressed buttons stay. */
+export function showFacts(node, facts, make) {
+  const key = JSON.stringify(facts);
+  if (factsShown.get(node) === key) return;
+  factsShown.set(node, key);
+  show(node, make());
+}
+
 let counted = 0;
 
 /** Return an id that no other element of the page has. */

@@ -14,7 +14,7 @@ function render({ model, el }) {
   const source = h("p", { class: "wlr-hint" });
   const run = button("Run", () => start("run", { values: values() }, run), { primary: true });
   const runAll = button("Run all rows", () => start("run_all", {}, runAll));
-  const write = button("As a command", () => panel.run(writeDown, write), { describes: "Show this inference as curl and Python" });
+  const write = button("As a command", () => panel.run(writeDown, write));
   const progress = new Progress();
   const results = h("div", { role: "region", "aria-label": "Results", hidden: true });
   const commands = h("div");
