@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 PART_ROWS = 500
 """Rows that one request of many takes: often enough to tell how far it is, and to stop."""
 
+PART_LIMIT_S = 60.0
+"""How long such a request may take: a person is there to stop it."""
+
 SHOWN_ROWS = 100
 
 
@@ -198,7 +201,7 @@ class InferencePanel(Panel):
         try:
             for first in range(0, rows.num_rows, PART_ROWS):
                 work.progress(first, rows.num_rows, "rows")
-                found.append(self._pipeline.infer(rows.slice(first, PART_ROWS)))
+                found.append(self._pipeline.infer(rows.slice(first, PART_ROWS), timeout=PART_LIMIT_S))
             work.progress(rows.num_rows, rows.num_rows, "rows")
         finally:  # what came back before it was stopped, or failed, can be looked at
             self._results = pa.concat_tables(found, promote_options="permissive") if found else None
