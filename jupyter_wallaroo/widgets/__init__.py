@@ -15,8 +15,6 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from jupyter_wallaroo.errors import InvalidRequest, nearest
-
 if TYPE_CHECKING:
     from jupyter_wallaroo.sdk.client import Client
     from jupyter_wallaroo.sdk.inference import Input
@@ -66,6 +64,8 @@ def of_pipeline(pipeline: Pipeline, view: str = View.DEPLOYMENT, data: Input | N
             from jupyter_wallaroo.widgets.logs import LogPanel
 
             return LogPanel(pipeline)
+    from jupyter_wallaroo.errors import InvalidRequest, nearest
+
     raise InvalidRequest(f"A panel has no view {view!r:.60}.", hint=nearest(str(view), [known.value for known in View]))
 
 
