@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import getpass
 import json
 import os
@@ -10,7 +9,6 @@ import stat
 import subprocess
 import sys
 import time
-import uuid
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,8 +18,7 @@ import psutil
 import pytest
 from jupyter_server.auth import Authorizer, IdentityProvider
 from jupyter_server.serverapp import ServerApp
-from tornado.httpclient import HTTPRequest, HTTPResponse
-from tornado.websocket import websocket_connect
+from tornado.httpclient import HTTPResponse
 
 from jupyter_wallaroo.demo.server import PrivateServer
 from jupyter_wallaroo.server.identity import Identities
@@ -31,6 +28,7 @@ from jupyter_wallaroo.types.user import User
 from tests import models
 from tests.deploying import deploy, post, upload
 from tests.faults import drill
+from tests.kernel import Kernel
 from tests.server.test_running import TwoPeople
 
 NAMES = ("WALLAROO_URL", "WALLAROO_SDK_AUTH_TYPE", "WALLAROO_SDK_CREDENTIALS")
@@ -68,46 +66,14 @@ def start_kernel(server: PrivateServer, client: httpx.Client) -> str:
     return str(started.json()["id"])
 
 
-def run_in_kernel(server: PrivateServer, client: httpx.Client, code: str) -> str:
-    """Run code in a new kernel of the server and return what it printed."""
-    kernel = start_kernel(server, client)
-    url = f"ws://127.0.0.1:{server.port}{server.base_url}api/kernels/{kernel}/channels"
-
-    async def run() -> str:
-        connection = await websocket_connect(HTTPRequest(url, headers={"Authorization": f"Bearer {server.token}"}))
-        header = {"msg_id": uuid.uuid4().hex, "msg_type": "execute_request", "session": "s", "username": "u"}
-        message = {
-            "header": {**header, "version": "5.3", "date": "2026-01-01T00:00:00Z"},
-            "parent_header": {},
-            "metadata": {},
-            "content": {"code": code, "silent": False, "store_history": False, "allow_stdin": False},
-            "channel": "shell",
-            "buffers": [],
-        }
-        await connection.write_message(json.dumps(message))
-        printed = ""
-        while True:
-            said = json.loads(await connection.read_message() or "{}")
-            if said.get("parent_header", {}).get("msg_id") != header["msg_id"]:
-                assert said, "the kernel hung up"
-            elif said["msg_type"] == "stream":
-                printed += said["content"]["text"]
-            elif said["msg_type"] == "error":
-                raise AssertionError("\n".join(said["content"]["traceback"]))
-            elif said["msg_type"] == "status" and said["content"]["execution_state"] == "idle":
-                connection.close()
-                return printed
-
-    return asyncio.run(asyncio.wait_for(run(), 60))
-
-
 @pytest.mark.parametrize("base_url", ["/", "/user/bob/"])
 def test_a_kernel_calls_without_being_told_anything(tmp_path: Path, base_url: str) -> None:
     """A real kernel of a real server; the address as its own, with or without a prefix (S2-39)."""
     options = (*drill.EXTENSION_ONLY, "--ServerApp.allow_unauthenticated_access=False")
     path = tmp_path / "data" / FILE_NAME
     with PrivateServer(tmp_path, base_url=base_url, options=options) as server, server.client as client:
-        found = json.loads(run_in_kernel(server, client, CALL))
+        with Kernel(server) as kernel:
+            found = json.loads(kernel.run(CALL).text)
         assert found["environment"] == {
             "WALLAROO_URL": f"http://127.0.0.1:{server.port}{base_url}wallaroo",
             "WALLAROO_SDK_AUTH_TYPE": "token",

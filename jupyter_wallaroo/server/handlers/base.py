@@ -49,6 +49,7 @@ class WallarooHandler(JupyterHandler):
     route: ClassVar[Route]
     body_limit: int = 2**20
     user: User
+    _is_dropping = False
 
     @property
     def app(self) -> WallarooApp:
@@ -63,15 +64,16 @@ class WallarooHandler(JupyterHandler):
     async def prepare(self) -> None:  # type: ignore[override]
         """Check the request before its body is read; a refused body is never kept (Tornado calls this).
 
-        One that is refused is still let come in, within reason, and dropped: Tornado closes the connection when an
-        answer is sent before, which most clients take for a lost connection.
+        One that is refused is answered at once, and within reason still let come in, and dropped: Tornado closes the
+        connection when a request is finished before its body, which most clients take for a lost connection.
         """
         try:
             await self.check()
         except (WallarooError, HTTPError) as refusal:
             if self._is_chunked() or self._announced_bytes() > DROPPED_BODY_BYTES:
                 raise
-            self._drop_body(refusal)
+            self._drop_body()
+            self._handle_request_exception(refusal)
 
     def _is_chunked(self) -> bool:
         return "Transfer-Encoding" in self.request.headers
@@ -80,17 +82,19 @@ class WallarooHandler(JupyterHandler):
         announced = self.request.headers.get("Content-Length", "0")
         return int(announced[:MAX_DIGITS]) if announced.isdecimal() else 0
 
-    def _drop_body(self, refusal: Exception) -> None:
-        """Answer with ``refusal`` once the body has come."""
+    def _drop_body(self) -> None:
+        """Have the answer sent before the body has come, and the request finished when it has."""
 
-        def refuse(*_: str | None) -> None:
-            raise refusal
+        def end(*_: str | None) -> None:
+            self._is_dropping = False
+            self.finish()
 
         def drop(_: bytes) -> None:
             return None
 
         self.app.receiving.begin(self, limit_s=REFUSED_LIMIT_S)
-        setattr(self, (self.request.method or "").lower(), refuse)
+        self._is_dropping = True
+        setattr(self, (self.request.method or "").lower(), end)
         self.data_received = drop  # type: ignore[method-assign, assignment]
 
     async def check(self) -> None:
@@ -174,6 +178,12 @@ class WallarooHandler(JupyterHandler):
 
     def finish(self, chunk: Any = None) -> Any:
         """Send the answer (Tornado and subclasses call this)."""
+        if self._is_dropping:
+            if chunk is not None:  # Tornado finishes an error once more after us
+                self.set_header("Content-Length", len(chunk))
+                self.write(chunk)
+                self.flush()
+            return None
         self.app.receiving.end(self)
         return super().finish(chunk)
 
