@@ -111,7 +111,9 @@ def screenshot(page: Page, name: str) -> None:
 
         page.locator(".Toastify__toast").first.wait_for(state="hidden")
         taken = Image.open(io.BytesIO(page.screenshot(scale="css")))
-        taken.quantize(64).save(Path(__file__).parent / f"{name}.png", optimize=True)
+        taken.convert("RGB").quantize(96, Image.Quantize.MAXCOVERAGE).save(
+            Path(__file__).parent / f"{name}.png", optimize=True
+        )
 
 
 def requests_of_ours(page: Page) -> list[str]:

@@ -44,7 +44,6 @@ export function Versions(props: {
             <tr>
               <th scope="col">{trans.__('Version')}</th>
               <th scope="col">{trans.__('Made')}</th>
-              <th scope="col">{trans.__('Models')}</th>
               <th scope="col">{trans.__('State')}</th>
               <th scope="col">{trans.__('Actions')}</th>
             </tr>
@@ -57,15 +56,15 @@ export function Versions(props: {
               >
                 <td title={version.version}>
                   <code>{version.version.slice(0, 8)}</code>
+                  <div className="jp-wallaroo-more">
+                    {version.models.join(', ')}
+                  </div>
                 </td>
                 <td>
                   {moment(Date.parse(version.created_at))}
                   <div className="jp-wallaroo-more">
                     {trans.__('by %1', version.author)}
                   </div>
-                </td>
-                <td className="jp-wallaroo-words">
-                  {version.models.join(', ') || '–'}
                 </td>
                 <td>{stateText(version, pipeline, trans)}</td>
                 <td className="jp-wallaroo-actions">
