@@ -46,6 +46,8 @@ def _missing() -> str | None:
         (Path(path) / "labextensions" / "jupyter-wallaroo" / "package.json").is_file() for path in jupyter_path()
     ):
         return "the JupyterLab extension is not built (npm, then pip install -e .)"
+    if not AXE.is_file():
+        return "no axe-core (npm ci in labextension/)"
     return None
 
 

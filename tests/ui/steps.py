@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -104,9 +105,15 @@ def violations(page: Page) -> list[str]:
 
 
 def screenshot(page: Page, name: str) -> None:
-    """Take a reference screenshot again, when asked to."""
+    """Take a reference screenshot again, when asked to; few colours keep it small."""
     if os.environ.get("JUPYTER_WALLAROO_TEST_SCREENSHOTS"):
-        page.screenshot(path=Path(__file__).parent / f"{name}.png", scale="css")
+        from PIL import Image
+
+        page.locator(".Toastify__toast").first.wait_for(state="hidden")
+        taken = Image.open(io.BytesIO(page.screenshot(scale="css")))
+        taken.convert("RGB").quantize(96, Image.Quantize.MAXCOVERAGE).save(
+            Path(__file__).parent / f"{name}.png", optimize=True
+        )
 
 
 def requests_of_ours(page: Page) -> list[str]:

@@ -108,6 +108,20 @@ def test_where_the_server_half_is_missing_it_says_what_to_run(page: Page, lab: P
     steps.row(page, "Pipelines").wait_for()
 
 
+def test_a_server_that_was_away_is_read_again_by_itself(page: Page, lab: PrivateServer) -> None:
+    """What was known stays in sight, and is said not to be up to date; nobody has to reload or click."""
+    address = re.compile(r".*/wallaroo/v1/api/.*")
+    steps.open_lab(page, lab)
+    steps.show_sidebar(page)
+    panel = page.locator(".jp-wallaroo-sidebar")
+    page.route(address, lambda route: route.abort())
+    panel.get_by_title("Read everything again").click()
+    steps.wait_text(panel, "Not up to date")
+    assert steps.row(page, "Pipelines").is_visible()
+    page.unroute(address)
+    panel.get_by_text("Not up to date").wait_for(state="detached")
+
+
 def test_a_file_that_is_no_model_is_refused_with_the_reason(page: Page, lab: PrivateServer) -> None:
     """And its name is shown as text, whatever it says."""
     (lab.directory / "<img src=x onerror=stop()>.onnx").write_bytes(b"not a model")

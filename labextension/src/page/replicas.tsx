@@ -58,7 +58,6 @@ export function Replicas(props: {
                 <th scope="col">{trans.__('CPUs')}</th>
                 <th scope="col">{trans.__('Memory')}</th>
                 <th scope="col">{trans.__('Process')}</th>
-                <th scope="col">{trans.__('Reason')}</th>
               </tr>
             </thead>
             <tbody>
@@ -72,12 +71,14 @@ export function Replicas(props: {
                   </td>
                   <td>
                     <code>{pod.name}</code>
+                    {pod.reason !== null && (
+                      <div className="jp-wallaroo-more">{pod.reason}</div>
+                    )}
                   </td>
                   <td>{pod.info.required_cpu ?? '–'}</td>
                   <td>{pod.info.required_memory ?? '–'}</td>
                   <td>{pod.info.labels['pid'] ?? '–'}</td>
-                  <td className="jp-wallaroo-words">{pod.reason ?? ''}</td>
-                </tr>
+                  </tr>
               ))}
             </tbody>
           </table>

@@ -35,9 +35,7 @@ export function Versions(props: {
   );
   const [compared, setCompared] = useState<IComparison | null>(null);
   const versions = read.value ?? [];
-  const base =
-    versions.find(version => version.is_deployed)?.version ??
-    versions[0]?.version;
+  const base = pipeline.pipeline_version ?? versions[0]?.version;
   return (
     <Section title={trans.__('Versions')} error={read.error}>
       <Wide label={trans.__('Versions')}>
@@ -46,28 +44,29 @@ export function Versions(props: {
             <tr>
               <th scope="col">{trans.__('Version')}</th>
               <th scope="col">{trans.__('Made')}</th>
-              <th scope="col">{trans.__('Models')}</th>
               <th scope="col">{trans.__('State')}</th>
               <th scope="col">{trans.__('Actions')}</th>
             </tr>
           </thead>
           <tbody>
             {versions.map(version => (
-              <tr key={version.id} aria-current={version.is_deployed}>
+              <tr
+                key={version.id}
+                aria-current={version.version === pipeline.pipeline_version}
+              >
                 <td title={version.version}>
                   <code>{version.version.slice(0, 8)}</code>
+                  <div className="jp-wallaroo-more">
+                    {version.models.join(', ')}
+                  </div>
                 </td>
                 <td>
-                  {trans.__(
-                    '%1 by %2',
-                    moment(Date.parse(version.created_at)),
-                    version.author
-                  )}
+                  {moment(Date.parse(version.created_at))}
+                  <div className="jp-wallaroo-more">
+                    {trans.__('by %1', version.author)}
+                  </div>
                 </td>
-                <td className="jp-wallaroo-words">
-                  {version.models.join(', ') || '–'}
-                </td>
-                <td>{stateText(version, trans)}</td>
+                <td>{stateText(version, pipeline, trans)}</td>
                 <td className="jp-wallaroo-actions">
                   {base !== undefined && version.version !== base && (
                     <button
@@ -146,9 +145,17 @@ function Comparison(
   );
 }
 
-function stateText(version: IVersion, trans: TranslationBundle): string {
-  if (version.is_deployed) {
+/** What answers comes from the processes; a version that is to run may still be coming up. */
+function stateText(
+  version: IVersion,
+  pipeline: IPipeline,
+  trans: TranslationBundle
+): string {
+  if (version.version === pipeline.pipeline_version) {
     return trans.__('Deployed');
+  }
+  if (version.is_deployed) {
+    return trans.__('Coming up');
   }
   return version.was_deployed ? trans.__('Ran before') : trans.__('Never ran');
 }

@@ -193,7 +193,9 @@ interface IRowProps {
   readonly tree: ITreeProps;
 }
 
-function Row({ row, top, isActive, isChosen, tree }: IRowProps): JSX.Element {
+/** A row; while the tree only scrolls, those that stay in sight are not rendered again. */
+const Row = React.memo(function Row(props: IRowProps): JSX.Element {
+  const { row, top, isActive, isChosen, tree } = props;
   const Caret = row.isOpen === true ? caretDownIcon : caretRightIcon;
   const words = [row.label, row.detail].filter(part => part !== '');
   return (
@@ -231,4 +233,4 @@ function Row({ row, top, isActive, isChosen, tree }: IRowProps): JSX.Element {
       <span className="jp-wallaroo-detail">{row.detail}</span>
     </div>
   );
-}
+});
