@@ -31,7 +31,9 @@ class PrivateServer:
     base_url
         The path it lives under, as ``/`` or ``/user/bob/``.
     options
-        Further command line options of ``jupyter server``.
+        Further command line options of the application.
+    application
+        The module that is run: ``jupyter_server``, or one with pages, as ``jupyterlab``.
 
     Examples
     --------
@@ -39,12 +41,20 @@ class PrivateServer:
     ...     server.client.get("health").json()
     """
 
-    def __init__(self, directory: Path, *, base_url: str = "/", options: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        base_url: str = "/",
+        options: tuple[str, ...] = (),
+        application: str = "jupyter_server",
+    ) -> None:
         self.directory = directory
         self.base_url = base_url
         self.token = secrets.token_hex(16)
         self.log_path = directory / "server.log"
         self._options = options
+        self._application = application
         self._process: subprocess.Popen[bytes] | None = None
         self.port = 0
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -86,7 +96,7 @@ class PrivateServer:
                 [
                     sys.executable,
                     "-m",
-                    "jupyter_server",
+                    self._application,
                     "--no-browser",
                     "--allow-root",
                     "--ServerApp.ip=127.0.0.1",

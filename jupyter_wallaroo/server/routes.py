@@ -44,12 +44,14 @@ from jupyter_wallaroo.types import (
     inference_log,
     model,
     orchestration,
+    overview,
     pipeline,
     run,
     search,
     session,
     tag,
     task,
+    traffic,
     user,
     workspace,
 )
@@ -271,6 +273,18 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "pipelines/list_pipelines", pipeline.ListPipelines, pipeline.PipelineList,
         lambda s: s.pipelines.list_pipelines, _READ, "pipelines",
+    ),
+    Route(
+        "pipelines/overview", overview.GetOverview, overview.Overview,
+        lambda s: s.overview.pipelines, _READ, "pipelines",
+    ),
+    Route(
+        "pipelines/list_versions", overview.ListPipelineVersions, overview.PipelineVersionList,
+        lambda s: s.overview.versions, _READ, "pipelines",
+    ),
+    Route(
+        "pipelines/get_traffic", traffic.GetTraffic, traffic.Traffic,
+        lambda s: s.traffic.get, _READ, "inference",
     ),
     Route(
         "pipelines/get_version", pipeline.GetPipelineVersion, pipeline.GotPipelineVersion,

@@ -29,6 +29,7 @@ from jupyter_wallaroo.services.kernels import Kernels
 from jupyter_wallaroo.services.models import ModelService
 from jupyter_wallaroo.services.orchestration_tasks import TasksOfOrchestrations
 from jupyter_wallaroo.services.orchestrations import OrchestrationService
+from jupyter_wallaroo.services.overview import OverviewService
 from jupyter_wallaroo.services.packaging import PackagingService
 from jupyter_wallaroo.services.pipeline_news import PipelineNews
 from jupyter_wallaroo.services.pipelines import PipelineService
@@ -51,6 +52,7 @@ from jupyter_wallaroo.services.task_scheduler import TaskScheduler
 from jupyter_wallaroo.services.task_scope import TaskScope
 from jupyter_wallaroo.services.task_tokens import TaskTokens
 from jupyter_wallaroo.services.tasks import TaskService, TaskSettings
+from jupyter_wallaroo.services.traffic import TrafficService
 from jupyter_wallaroo.services.users import UserService
 from jupyter_wallaroo.services.workspace_users import WorkspaceUserService
 from jupyter_wallaroo.services.workspaces import WorkspaceService
@@ -108,6 +110,8 @@ class Services:
     orchestrations: OrchestrationService
     pipeline_news: PipelineNews
     pipelines: PipelineService
+    overview: OverviewService
+    traffic: TrafficService
     deployments: DeploymentService
     applying: ApplyService
     history: HistoryService
@@ -194,6 +198,8 @@ class Services:
             deployments=self.deployments,
             news=self.pipeline_news,
         )
+        self.overview = OverviewService(self._store, self.workspaces, self.pipelines, self.supervisor)
+        self.traffic = TrafficService(self.pipelines)
         planner = Planner(
             store=self._store,
             workspaces=self.workspaces,

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from jupyter_wallaroo.store import rows
+from jupyter_wallaroo.types.event import UNDEPLOYED
 from jupyter_wallaroo.types.names import instant, now
+from jupyter_wallaroo.types.overview import PipelineAtAGlance
 from jupyter_wallaroo.types.pipeline import Definition, Pipeline, PipelineVersion
 
 if TYPE_CHECKING:
@@ -122,3 +124,22 @@ def versions(db: Database, pipeline_id: int) -> list[PipelineVersion]:
     """Return a pipeline's versions, newest first (S2-21)."""
     sql = "SELECT * FROM pipeline_versions WHERE pipeline_id = :id ORDER BY id DESC"
     return [_version(row) for row in rows.query(db, sql, {"id": pipeline_id})]
+
+
+def at_a_glance(db: Database, workspace_id: int | None) -> list[PipelineAtAGlance]:
+    """Return pipelines with their newest versions, oldest first, as if nothing were deployed."""
+    sql = """
+    SELECT p.id, p.name, p.workspace_id,
+      (SELECT v.version FROM pipeline_versions v WHERE v.pipeline_id = p.id ORDER BY v.id DESC LIMIT 1) AS version
+    FROM pipelines p WHERE p.removed_at IS NULL AND (:workspace IS NULL OR p.workspace_id = :workspace) ORDER BY p.id
+    """
+    return [
+        PipelineAtAGlance(
+            pipeline_id=row["id"],
+            pipeline=row["name"],
+            workspace_id=row["workspace_id"],
+            version=row["version"],
+            status=UNDEPLOYED,
+        )
+        for row in rows.query(db, sql, {"workspace": workspace_id})
+    ]

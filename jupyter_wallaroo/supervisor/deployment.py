@@ -89,10 +89,10 @@ class Deployment:
         """How many engine processes were lost and started again, those of earlier versions included."""
         return self._past_restarts + sum(replica.restarts for replica in self.replicas)
 
-    def tell(self, status: str | None = None) -> None:
-        """Tell whoever listens how it is, unless they know; ``status`` in place of its own."""
+    def news(self, status: str | None = None) -> DeploymentChanged:
+        """Return how it is as its next event would say; ``status`` in place of its own."""
         reasons = [replica.reason for replica in self.replicas if replica.reason]
-        event = DeploymentChanged(
+        return DeploymentChanged(
             deployment_id=self.spec.id,
             deployment=self.spec.name,
             pipeline_id=self.spec.pipeline_id,
@@ -103,6 +103,10 @@ class Deployment:
             replicas_wanted=len(self.replicas),
             reason=next(iter(reasons), self.refusal),
         )
+
+    def tell(self, status: str | None = None) -> None:
+        """Tell whoever listens how it is, unless they know; ``status`` in place of its own."""
+        event = self.news(status)
         is_over = self._told is not None and self._told.status == UNDEPLOYED
         if event != self._told and not is_over:
             self._told = event

@@ -1,42 +1,27 @@
 /**
  * The plugins of the `jupyter-wallaroo` extension.
  *
- * They use the REST interface only, poll nothing and open nothing at start.
+ * They use the REST interface and Jupyter's events only. Nothing is asked of the server before something is in sight that
+ * shows it, and nothing is polled but the live figures of a page in sight.
  */
-import { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
-import { ICommandPalette } from '@jupyterlab/apputils';
-import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+import { JupyterFrontEndPlugin } from '@jupyterlab/application';
 
-import { reportHealth } from './report';
+import { about } from './plugins/about';
+import { core } from './plugins/core';
+import { files } from './plugins/files';
+import { pages } from './plugins/pages';
+import { launcher, sidebar, status } from './plugins/sidebar';
+import { verbCommands } from './plugins/verbs';
 
-/** The ids of the commands; `schema/about.json` names them for the menu. */
-export const CommandIDs = { health: 'wallaroo:health' } as const;
-
-const about: JupyterFrontEndPlugin<void> = {
-  id: 'jupyter-wallaroo:about',
-  description: 'Adds a command that shows the health of the Wallaroo server.',
-  autoStart: true,
-  optional: [ICommandPalette, ITranslator],
-  activate: (
-    app: JupyterFrontEnd,
-    palette: ICommandPalette | null,
-    translator: ITranslator | null
-  ): void => {
-    const trans = (translator ?? nullTranslator).load('jupyter_wallaroo');
-
-    app.commands.addCommand(CommandIDs.health, {
-      label: trans.__('Wallaroo: Server Health'),
-      caption: trans.__('Show the state of the Wallaroo server behind this page'),
-      describedBy: { args: { type: 'object', properties: {} } },
-      execute: () => reportHealth(app.serviceManager.serverSettings, trans)
-    });
-    palette?.addItem({
-      command: CommandIDs.health,
-      category: trans.__('Wallaroo')
-    });
-  }
-};
-
-const plugins: JupyterFrontEndPlugin<void>[] = [about];
+const plugins: JupyterFrontEndPlugin<unknown>[] = [
+  about,
+  core,
+  sidebar,
+  launcher,
+  status,
+  verbCommands,
+  pages,
+  files
+];
 
 export default plugins;

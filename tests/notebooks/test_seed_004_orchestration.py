@@ -13,8 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from jupyter_wallaroo.demo.server import PrivateServer
-from jupyter_wallaroo.sdk import connectors
-from jupyter_wallaroo.sdk import Client
+from jupyter_wallaroo.sdk import Client, connectors
 from tests.counterparts import BigQueryService
 from tests.sdk.conftest import endpoint
 
@@ -25,7 +24,7 @@ FIRING_LIMIT_S = 100.0
 """A firing every minute, and the time that a run takes on a small machine."""
 
 # What the tutorial's text describes, with the names of the connections as arguments.
-MAIN = '''
+MAIN = """
 import os
 
 import wallaroo
@@ -64,7 +63,7 @@ refused = target.insert_rows_from_dataframe(
 )
 assert not any(refused), refused
 print("written")
-'''
+"""
 
 
 def test_the_tutorials_orchestration(shared_data: Path, tmp_path: Path, bigquery: BigQueryService) -> None:
@@ -90,7 +89,7 @@ def test_the_tutorials_orchestration(shared_data: Path, tmp_path: Path, bigquery
             "environment": bigquery.environment,
         }
         orchestration = wl.upload_orchestration(name="houses", path=str(archive))
-        _wait(lambda: orchestration.status() == "ready", 60, lambda: orchestration.status())
+        _wait(lambda: orchestration.status() == "ready", 60, orchestration.status)
 
         scheduled = orchestration.run_scheduled(
             name="every-minute", schedule="* * * * *", json_args=arguments, timeout=120

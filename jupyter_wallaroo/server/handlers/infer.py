@@ -118,7 +118,9 @@ class InferHandler(BodyHandler):
             said = self._answered
             rows, anomalies = (said.rows, said.anomalies) if said is not None else (0, 0)
             taken = time.perf_counter() - self._begun
-            self.app.metrics.observe(self._deployment.spec.pipeline_id, self.get_status(), taken, rows, anomalies)
+            pipeline_id = self._deployment.spec.pipeline_id
+            self.app.metrics.observe(pipeline_id, self.get_status(), taken, rows, anomalies)
+            self.app.services.traffic.observe(pipeline_id, self.get_status(), taken, rows, anomalies)
         if not self._is_relayed:
             self._release()
 

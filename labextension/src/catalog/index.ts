@@ -1,0 +1,13 @@
+/**
+ * The kinds of things that the tree shows, in its order: a further one is a further line.
+ */
+import { TranslationBundle } from '@jupyterlab/translation';
+
+import { Connections } from './connections';
+import { Models } from './models';
+import { INoun } from './noun';
+import { Pipelines } from './pipelines';
+
+export function nouns(trans: TranslationBundle): readonly INoun[] {
+  return [new Pipelines(trans), new Models(trans), new Connections(trans)];
+}

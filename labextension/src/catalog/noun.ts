@@ -1,0 +1,41 @@
+/**
+ * What the tree needs to know of a kind of thing: a new kind is one module beside this one.
+ */
+import { Rest } from '../rest';
+import { IEvent } from '../wire';
+
+/** How something is, as its icon shows it. */
+export type State = 'running' | 'starting' | 'error' | 'off' | 'ready';
+
+/** One thing in a workspace; a new object whenever anything about it is different. */
+export interface IItem {
+  /** What tells it apart from others of its kind in its workspace. */
+  readonly key: string;
+  readonly name: string;
+  /** How it is, where that can be said. */
+  readonly state: State | null;
+  /** A few words beside the name. */
+  readonly detail: string;
+  /** More words, for whoever points at it. */
+  readonly hint: string;
+}
+
+/** A kind of thing that workspaces hold. */
+export interface INoun {
+  /** The word in selectors of context menus: `[data-kind="pipeline"]`. */
+  readonly kind: string;
+  /** What the things of a workspace are called together. */
+  readonly heading: string;
+  /** Read all things of a workspace. */
+  fetch(rest: Rest, workspaceId: number): Promise<readonly IItem[]>;
+  /**
+   * Tell what an event makes of a thing of a workspace; null when nothing.
+   *
+   * No request is made for an event: it says all that the tree shows.
+   */
+  hear(
+    event: IEvent,
+    workspaceId: number,
+    known: ReadonlyMap<string, IItem>
+  ): IItem | null;
+}
