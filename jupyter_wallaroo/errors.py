@@ -5,7 +5,8 @@
     WallarooError
     ├── InvalidRequest (ValueError)        the request itself is wrong
     │   ├── InvalidInput                   the data sent to a pipeline does not fit its model
-    │   └── InvalidModel                   the uploaded file is not a model that can be run
+    │   └── InvalidUpload                  an uploaded file, or what it needs installed, cannot be taken
+    │       └── InvalidModel               it is not a model that can be run
     ├── Unauthenticated (PermissionError)  nobody is known to be calling
     ├── Forbidden (PermissionError)        somebody is calling who may not
     ├── NotFound (LookupError)             the thing does not exist; says what does
@@ -75,7 +76,13 @@ class InvalidInput(InvalidRequest):
     code = "invalid_input"
 
 
-class InvalidModel(InvalidRequest):
+class InvalidUpload(InvalidRequest):
+    """An uploaded file is not what it should be, or what it needs cannot be installed."""
+
+    code = "invalid_upload"
+
+
+class InvalidModel(InvalidUpload):
     """An uploaded file is not a model this server can run."""
 
     code = "invalid_model"

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 import uuid
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
 import websocket
 
-from jupyter_wallaroo.demo.server import PrivateServer
+READY_PAUSE_S = 1.0
+
+
+class Address(Protocol):
+    """Where a Jupyter server on this machine answers."""
+
+    @property
+    def port(self) -> int: ...
+    @property
+    def base_url(self) -> str: ...
+    @property
+    def token(self) -> str: ...
 
 
 @dataclass
@@ -35,12 +47,12 @@ class Output:
 
 
 class Kernel:
-    """A running kernel; end it with ``with``."""
+    """A running kernel, by default of the server's own environment; end it with ``with``."""
 
-    def __init__(self, server: PrivateServer) -> None:
+    def __init__(self, server: Address, name: str = "python3") -> None:
         self._headers = {"Authorization": f"Bearer {server.token}"}
         self._url = f"http://127.0.0.1:{server.port}{server.base_url}api/kernels"
-        started = httpx.post(self._url, json={"name": "python3"}, headers=self._headers, trust_env=False)
+        started = httpx.post(self._url, json={"name": name}, headers=self._headers, trust_env=False)
         assert started.status_code == 201, started.text
         self._id = started.json()["id"]
         self._socket = websocket.create_connection(
@@ -53,8 +65,12 @@ class Kernel:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._socket.close()
+        self.abandon()
         httpx.delete(f"{self._url}/{self._id}", headers=self._headers, trust_env=False)
+
+    def abandon(self) -> None:
+        """Let go of it, as a browser that is closed does; more than once is fine."""
+        self._socket.close()
 
     def run(self, code: str, *, limit_s: float = 120.0) -> Output:
         """Run a cell that must succeed, and return what it left."""
@@ -68,16 +84,39 @@ class Kernel:
 
     def attempt(self, code: str, *, limit_s: float = 120.0) -> Output:
         """Run a cell, and return what it left."""
-        number = uuid.uuid4().hex
-        header = {"msg_id": number, "msg_type": "execute_request", "session": "s", "username": "u", "version": "5.3"}
-        content = {"code": code, "silent": False, "store_history": True, "allow_stdin": False}
-        message = {"header": header, "parent_header": {}, "metadata": {}, "content": content, "channel": "shell"}
-        self._socket.send(json.dumps({**message, "buffers": []}))
+        number = self.begin(code)
         output = Output()
         until = time.monotonic() + limit_s
         while not self._take(number, output, until):
             pass
         return output
+
+    def until_ready(self, *, limit_s: float = 60.0) -> None:
+        """Wait until it is heard: behind a gateway, what is said before all is connected may be lost."""
+        until = time.monotonic() + limit_s
+        while True:
+            number = self._send("kernel_info_request", {})
+            with contextlib.suppress(websocket.WebSocketTimeoutException):
+                while not self._take(number, Output(), time.monotonic() + READY_PAUSE_S):
+                    pass
+                return
+            assert time.monotonic() < until, "the kernel does not answer"
+
+    def interrupt(self) -> None:
+        """End what a cell is doing, as the button does."""
+        httpx.post(f"{self._url}/{self._id}/interrupt", headers=self._headers, trust_env=False).raise_for_status()
+
+    def begin(self, code: str) -> str:
+        """Run a cell without waiting for it, and return the number of its message."""
+        content = {"code": code, "silent": False, "store_history": True, "allow_stdin": False}
+        return self._send("execute_request", content)
+
+    def _send(self, kind: str, content: dict[str, Any]) -> str:
+        number = uuid.uuid4().hex
+        header = {"msg_id": number, "msg_type": kind, "session": "s", "username": "u", "version": "5.3"}
+        message = {"header": header, "parent_header": {}, "metadata": {}, "content": content, "channel": "shell"}
+        self._socket.send(json.dumps({**message, "buffers": []}))
+        return number
 
     def _take(self, number: str, output: Output, until: float) -> bool:
         """Take one message; tell whether the cell has ended."""

@@ -11,6 +11,7 @@ from jupyter_wallaroo.errors import WallarooError, from_wire, not_found
 CLASSES = [
     errors.InvalidRequest,
     errors.InvalidInput,
+    errors.InvalidUpload,
     errors.InvalidModel,
     errors.Unauthenticated,
     errors.Forbidden,

@@ -46,6 +46,10 @@ def _handlers(start: Start, peers: list[socket.socket]) -> Mapping[int, Handler]
         from jupyter_wallaroo.engine import inspector
 
         return inspector.handlers()
+    if start.role == "orchestration":
+        from jupyter_wallaroo.engine import orchestration
+
+        return orchestration.handlers()
     if start.role == "analyst":
         from jupyter_wallaroo.engine import analyst
 

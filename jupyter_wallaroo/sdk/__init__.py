@@ -7,6 +7,7 @@ per noun; a noun's class asks the server through `client.Client.api`, the only p
 from __future__ import annotations
 
 from jupyter_wallaroo import __version__
+from jupyter_wallaroo.sdk import graph, step
 from jupyter_wallaroo.sdk.client import Client
 from jupyter_wallaroo.sdk.deployment_config import DeploymentConfigBuilder
 from jupyter_wallaroo.sdk.engine_config import Acceleration, Architecture
@@ -19,4 +20,6 @@ __all__ = [
     "DeploymentConfigBuilder",
     "Framework",
     "__version__",
+    "graph",
+    "step",
 ]

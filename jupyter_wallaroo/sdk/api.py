@@ -100,6 +100,16 @@ class Api:
         """Return the answer of a route called by GET."""
         return self.decode(self.send(lambda: self._http.build_request("GET", self.url(path))), answer)
 
+    def get_bytes(self, path: str, params: Parameters | None = None) -> bytes:
+        """Return the file that a route called by GET answers."""
+        return self.send(lambda: self._http.build_request("GET", self.url(path), params=params)).content
+
+    def send_json(self, method: str, path: str, request: Struct | None = None) -> httpx.Response:
+        """Return the answer to PUT or DELETE."""
+        body = None if request is None else msgspec.json.encode(request)
+        headers = {"Content-Type": "application/json"} if body else {}
+        return self.send(lambda: self._http.build_request(method, self.url(path), content=body, headers=headers))
+
     def post(self, path: str, request: Struct | dict[str, Any], *, timeout_s: float | None = None) -> httpx.Response:
         """Return the whole answer of a route of plain JSON."""
         body = msgspec.json.encode(request)

@@ -19,6 +19,9 @@ from jupyter_wallaroo.sdk.audit import AuditRecords
 from jupyter_wallaroo.sdk.auth import Auth, AuthType, check_auth_type
 from jupyter_wallaroo.sdk.client_catalog import Catalog
 from jupyter_wallaroo.sdk.client_logs import LogReading
+from jupyter_wallaroo.sdk.client_orchestrations import Orchestrating
+from jupyter_wallaroo.sdk.client_runs import RunningGraphs
+from jupyter_wallaroo.sdk.client_sessions import SessionKeeping
 from jupyter_wallaroo.sdk.connection import Connection, Connections
 from jupyter_wallaroo.sdk.engine_config import Acceleration
 from jupyter_wallaroo.sdk.frames import ResultStyle
@@ -45,7 +48,7 @@ if TYPE_CHECKING:
 REQUEST_TIMEOUT_S = 45.0
 
 
-class Client(Assaying, LogReading, Catalog):
+class Client(Assaying, LogReading, RunningGraphs, SessionKeeping, Orchestrating, Catalog):
     """A session with a server; without arguments, with the one that this notebook runs under.
 
     Parameters

@@ -12,8 +12,14 @@
     │   ├── ModelRefused                         also an InvalidModel
     │   ├── ModelConversionError                 the server could not make it ready
     │   └── ModelConversionTimeoutError          also a DeadlineExceeded
+    ├── OrchestrationUploadFailed                an archive was not taken as an orchestration; also an InvalidUpload
+    │   └── OrchestrationMissingFile             there is none
+    ├── OrchestrationPackagingError              the server could not make an orchestration ready
+    │   └── OrchestrationPackagingTimeoutError   not in time; also a DeadlineExceeded
     ├── DeploymentError                          a pipeline does not run, or does not end
     │   └── WaitForDeployError                   also a DeadlineExceeded
+    ├── RunError                                 a run of a step graph did not end well, or not in time
+    ├── SessionError                             a session could not be launched
     └── InferenceError                           an inference gave no result
         ├── InferenceInputError                  also an InvalidInput
         ├── InferenceTimeoutError                also a DeadlineExceeded
@@ -33,6 +39,7 @@ from jupyter_wallaroo.errors import (
     InvalidInput,
     InvalidModel,
     InvalidRequest,
+    InvalidUpload,
     NotFound,
     Unauthenticated,
     Unavailable,
@@ -56,8 +63,14 @@ __all__ = [
     "ModelConversionTimeoutError",
     "ModelRefused",
     "ModelUploadError",
+    "OrchestrationMissingFile",
+    "OrchestrationPackagingError",
+    "OrchestrationPackagingTimeoutError",
+    "OrchestrationUploadFailed",
     "RequestTimeoutError",
     "RequiredAttributeMissing",
+    "RunError",
+    "SessionError",
     "Unauthenticated",
     "Unavailable",
     "WaitForDeployError",
@@ -99,12 +112,36 @@ class ModelConversionTimeoutError(ModelUploadError, DeadlineExceeded):
     """An uploaded model was not ready in time; it may still become so."""
 
 
+class OrchestrationUploadFailed(InvalidUpload):
+    """The uploaded archive, or what was said of it, is not an orchestration that the server can run."""
+
+
+class OrchestrationMissingFile(OrchestrationUploadFailed):
+    """There is no archive to upload."""
+
+
+class OrchestrationPackagingError(WallarooError):
+    """The server could not make an uploaded orchestration ready to run."""
+
+
+class OrchestrationPackagingTimeoutError(OrchestrationPackagingError, DeadlineExceeded):
+    """An uploaded orchestration was not ready in time; it may still become so."""
+
+
 class DeploymentError(WallarooError):
     """A pipeline does not run, or does not end; says the server's reason."""
 
 
 class WaitForDeployError(DeploymentError, DeadlineExceeded):
     """A pipeline was not running, or not ended, in time; it may still come to that."""
+
+
+class RunError(WallarooError):
+    """A run of a step graph did not end well, or not in time; says the first step's reason."""
+
+
+class SessionError(WallarooError):
+    """A session could not be launched; says the server's reason."""
 
 
 class InferenceError(WallarooError):

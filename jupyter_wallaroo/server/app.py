@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_core.paths import jupyter_data_dir
 from jupyter_server.extension.application import ExtensionApp
-from traitlets import Bool, Enum, Float, Int, List, Unicode, default
+from traitlets import Bool, Dict, Enum, Float, Int, List, Unicode, default
 
 from jupyter_wallaroo import __version__
 from jupyter_wallaroo.errors import Unavailable, WallarooError
@@ -90,10 +90,39 @@ class WallarooApp(ExtensionApp):
         help="Bytes of inference records kept per pipeline, oldest go first; 0: no limit.",
     )
     log_max_age_s = Float(0.0, min=0.0, config=True, help="Seconds that inference records are kept; 0: for ever.")
+    interactive_runs = Int(
+        4, min=1, config=True, help="Runs and tasks that a person started which run at once; more wait for their turn."
+    )
+    background_runs = Int(
+        2, min=1, config=True, help="Runs and tasks in the background which run at once; more wait for their turn."
+    )
+    parallel_steps = Int(
+        2, min=1, config=True, help="Steps of one run of a step graph that run at once, each on a kernel of its own."
+    )
+    run_history = Int(
+        1000,
+        min=1,
+        config=True,
+        help="Runs of step graphs that are kept once they have ended, with their notebooks and what their steps left.",
+    )
     pipelines: List[object] = List(
         config=True,
         help="Pipelines as pipelines/apply takes them, applied once when the server starts, as its owner. What cannot "
         "be is logged; Jupyter starts all the same. A YAML file that WALLAROO_PIPELINES names is applied before.",
+    )
+    gateway_command = List(
+        Unicode(),
+        ["jupyter-enterprisegateway"],
+        config=True,
+        help="What starts a Jupyter Enterprise Gateway for a session, as a program and its arguments. It belongs in an "
+        "environment of its own; what it needs besides is taken from the variables EG_… of this server.",
+    )
+    session_environments = Dict(
+        key_trait=Unicode(),
+        value_trait=Unicode(),
+        config=True,
+        help="Environments of Python by the image_name that stands for them in the kernelspecs of sessions' projects; "
+        "one that is not here is taken for a path or a registered kernelspec.",
     )
     drain_time_limit_s = Float(
         5.0, min=0.0, config=True, help="Seconds that requests under way may take to finish when the server stops."
@@ -140,13 +169,15 @@ class WallarooApp(ExtensionApp):
 
     async def _start_jupyter_server_extension(self, serverapp: ServerApp) -> None:
         """Open the services once the event loop runs (Jupyter calls this); Jupyter starts even when they cannot."""
+        from jupyter_wallaroo.server.kernels import JupyterKernels
         from jupyter_wallaroo.services.services import Services
 
         settings = self._settings(serverapp)
         self._announce_to_kernels(serverapp, settings.data_directory)
         try:
             assert serverapp.event_logger is not None, "Jupyter makes it before it starts extensions"
-            self._services = await Services.open(settings, EventBus(serverapp.event_logger).notify)
+            notify = EventBus(serverapp.event_logger).notify
+            self._services = await Services.open(settings, notify, JupyterKernels(serverapp))
             self.metrics = Metrics(self._services, shows_names=serverapp.authenticate_prometheus)
             await self._grant_to_kernels(serverapp, self._services)
         except WallarooError as error:
@@ -201,6 +232,13 @@ class WallarooApp(ExtensionApp):
             log_max_bytes=self.log_max_bytes,
             log_max_age_s=self.log_max_age_s,
             allow_code_models=self.allow_code_models,
+            interactive_runs=self.interactive_runs,
+            background_runs=self.background_runs,
+            root_directory=Path(serverapp.root_dir),
+            parallel_steps=self.parallel_steps,
+            run_history=self.run_history,
+            gateway_command=list(self.gateway_command),
+            session_environments=dict(self.session_environments),
         )
 
     def _announce_to_kernels(self, serverapp: ServerApp, data_directory: Path) -> None:
@@ -249,5 +287,5 @@ class WallarooApp(ExtensionApp):
 
         while True:
             await asyncio.sleep(ACTIVITY_PERIOD_S)
-            if self._services is not None and self._services.supervisor.is_busy:
+            if self._services is not None and await self._services.is_busy():
                 self.settings["last_activity_times"]["wallaroo"] = utcnow()

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from jupyter_wallaroo.types.event import AssayChanged, DeploymentChanged, Event, ModelChanged, PipelineChanged
+from jupyter_wallaroo.types.event import (
+    AssayChanged,
+    DeploymentChanged,
+    Event,
+    ModelChanged,
+    OrchestrationChanged,
+    PipelineChanged,
+    RunChanged,
+    RunStepChanged,
+)
 
 if TYPE_CHECKING:
     from jupyter_events import EventLogger
@@ -19,7 +28,10 @@ SCHEMA_IDS: dict[type, str] = {
     AssayChanged: f"{ROOT_ID}/assay/v1",
     DeploymentChanged: f"{ROOT_ID}/deployment/v1",
     ModelChanged: f"{ROOT_ID}/model/v1",
+    OrchestrationChanged: f"{ROOT_ID}/orchestration/v1",
     PipelineChanged: f"{ROOT_ID}/pipeline/v1",
+    RunChanged: f"{ROOT_ID}/run/v1",
+    RunStepChanged: f"{ROOT_ID}/run_step/v1",
 }
 
 _log = logging.getLogger(__name__)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from functools import cache
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
@@ -12,6 +13,8 @@ import msgspec
 from jupyter_wallaroo import __version__
 from jupyter_wallaroo.secret import Secret
 from jupyter_wallaroo.server.handlers.base import API_ROOT
+from jupyter_wallaroo.server.handlers.json_body import ResourceHandler
+from jupyter_wallaroo.server.handlers.upload import FormUploadHandler
 from jupyter_wallaroo.server.routes import ROUTES, Route
 from jupyter_wallaroo.types.plan import MediaType
 
@@ -35,6 +38,8 @@ _ERROR = {
     },
 }
 
+_BINARY = {"type": "string", "format": "binary"}
+
 
 @cache
 def document(server_url: str) -> dict[str, Any]:
@@ -44,17 +49,16 @@ def document(server_url: str) -> dict[str, Any]:
         kinds, schema_hook=_secret, ref_template="#/components/schemas/{name}"
     )
     described = zip(schemas[::3], schemas[1::3], schemas[2::3], strict=True)
+    paths: dict[str, dict[str, Any]] = {}
+    for route, (request, response, query) in zip(ROUTES, described, strict=True):
+        operation = _operation(route, request, response, _parameters(route, components, query))
+        paths.setdefault(f"/{route.address}", {})[route.method.lower()] = operation
     return {
         "openapi": "3.1.0",
         "info": {"title": "jupyter-wallaroo", "version": __version__, "license": {"name": "BSD-3-Clause"}},
         "servers": [{"url": server_url}],
         "security": [{"token": []}],
-        "paths": {
-            f"/{route.address}": {
-                route.method.lower(): _operation(route, request, response, _parameters(route, components, query))
-            }
-            for route, (request, response, query) in zip(ROUTES, described, strict=True)
-        },
+        "paths": paths,
         "components": {
             "schemas": components,
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
@@ -80,7 +84,7 @@ def _operation(
     route: Route, request: dict[str, Any], response: dict[str, Any], parameters: list[dict[str, Any]]
 ) -> dict[str, Any]:
     operation: dict[str, Any] = {
-        "operationId": re.sub(r"\W+", "_", route.path if route.root == API_ROOT else route.address).strip("_"),
+        "operationId": _operation_id(route),
         "tags": [route.resource],
         "summary": (inspect.getdoc(route.query or route.request) or route.path).splitlines()[0],
         "responses": {**_success(route, response), "default": _ERROR},
@@ -90,15 +94,23 @@ def _operation(
         operation["parameters"] = parameters
     if route.is_public:
         operation["security"] = []
-    if route.method == "POST":
+    if route.method in ("POST", "PUT"):
         operation["requestBody"] = {"required": True, "content": _content(route, request)}
     return operation
+
+
+def _operation_id(route: Route) -> str:
+    name = re.sub(r"\W+", "_", route.path if route.root == API_ROOT else route.address).strip("_")
+    return f"{route.method.lower()}_{name}" if issubclass(route.handler, ResourceHandler) else name
 
 
 def _success(route: Route, response: dict[str, Any]) -> dict[str, Any]:
     if route.response is None:
         return {"204": {"description": "Done; there is nothing to say."}}
-    return {"200": {"description": "Done.", "content": {"application/json": {"schema": response}}}}
+    if route.response is bytes:
+        return {"200": {"description": "The file.", "content": {"application/octet-stream": {"schema": _BINARY}}}}
+    status = str(getattr(route.handler, "status", HTTPStatus.OK).value)
+    return {status: {"description": "Done.", "content": {"application/json": {"schema": response}}}}
 
 
 def _secret(kind: Any) -> dict[str, Any]:
@@ -108,17 +120,17 @@ def _secret(kind: Any) -> dict[str, Any]:
 
 
 def _content(route: Route, request: dict[str, Any]) -> dict[str, Any]:
-    binary = {"type": "string", "format": "binary"}
-    if route.path == "models/upload":
-        form = {"type": "object", "required": ["metadata", "file"], "properties": {"metadata": request, "file": binary}}
+    if issubclass(route.handler, FormUploadHandler):
+        parts = {"metadata": request, "file": _BINARY}
+        form = {"type": "object", "required": ["metadata", "file"], "properties": parts}
         return {"multipart/form-data": {"schema": form}}
     if route.path == "models/upload_stream":
-        return {"application/octet-stream": {"schema": binary}}
+        return {"application/octet-stream": {"schema": _BINARY}}
     if route.resource == "inference":
         return {
             MediaType.RECORDS.value: {"schema": {"type": "array", "items": {"type": "object"}}},
             MediaType.TENSORS.value: {"schema": {"type": "object"}},
-            MediaType.ARROW.value: {"schema": binary},
+            MediaType.ARROW.value: {"schema": _BINARY},
         }
     if route.path == "pipelines/apply":
         return {kind: {"schema": request} for kind in ("application/json", "application/yaml")}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -12,11 +13,24 @@ from jupyter_server.utils import url_path_join
 
 from jupyter_wallaroo.server.handlers.apply import ApplyHandler
 from jupyter_wallaroo.server.handlers.base import API_ROOT, API_V2_ROOT, LOGS_ROOT, ROOT_PATH, WallarooHandler
+from jupyter_wallaroo.server.handlers.download import OrchestrationDownloadHandler
 from jupyter_wallaroo.server.handlers.infer import InferHandler
-from jupyter_wallaroo.server.handlers.json_body import ConfigHandler, GetHandler, OpenApiHandler, PostHandler
+from jupyter_wallaroo.server.handlers.json_body import (
+    ConfigHandler,
+    GetHandler,
+    OpenApiHandler,
+    PostHandler,
+    ResourceHandler,
+)
 from jupyter_wallaroo.server.handlers.logs import LogsHandler, TopicHandler, TopicRecordsHandler
+from jupyter_wallaroo.server.handlers.runs import StepNotebookHandler, StepOutputHandler
 from jupyter_wallaroo.server.handlers.unknown import UnknownHandler
-from jupyter_wallaroo.server.handlers.upload import ConvertingUploadHandler, MultipartUploadHandler, RawUploadHandler
+from jupyter_wallaroo.server.handlers.upload import (
+    ConvertingUploadHandler,
+    MultipartUploadHandler,
+    OrchestrationUploadHandler,
+    RawUploadHandler,
+)
 from jupyter_wallaroo.types import (
     apply,
     assay,
@@ -28,9 +42,12 @@ from jupyter_wallaroo.types import (
     difference,
     inference_log,
     model,
+    orchestration,
     overview,
     pipeline,
+    run,
     search,
+    session,
     tag,
     traffic,
     user,
@@ -76,6 +93,11 @@ class Route:
         What the path is below, ``v1/api`` for nearly all.
     query
         The struct of what is in the URL's query, where anything is.
+
+    Notes
+    -----
+    Routes with one path and several methods are one handler class, a `ResourceHandler`: what stands in ``{braces}`` in
+    the path are fields of the request.
     """
 
     path: str
@@ -85,7 +107,7 @@ class Route:
     action: Action
     resource: str
     handler: type[WallarooHandler] = PostHandler
-    method: Literal["GET", "POST"] = "POST"
+    method: Literal["GET", "POST", "PUT", "DELETE"] = "POST"
     is_public: bool = False
     pattern: str = field(default="")
     root: str = API_ROOT
@@ -97,9 +119,15 @@ class Route:
         return f"{self.root}/{self.path}"
 
     @property
+    def expression(self) -> str:
+        """The regular expression of the path, with a named group for each part in braces."""
+        return self.pattern or re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(self.path))
+
+    @property
     def class_name(self) -> str:
         """The name of the handler class, which metrics and logs show."""
-        words = "".join(part.capitalize() for part in re.split(r"\W|_", self.path.partition("{")[0]))
+        named = self.path if issubclass(self.handler, ResourceHandler) else self.path.partition("{")[0]
+        words = "".join(part.capitalize() for part in re.split(r"\W|_", named))
         return f"{words}{'V2' if self.root == API_V2_ROOT else ''}Handler"
 
 
@@ -369,6 +397,30 @@ ROUTES: tuple[Route, ...] = (
         lambda s: s.assays_v2.set_active, _WRITE, "assays", root=API_V2_ROOT,
     ),
     Route(
+        "orchestration/upload", orchestration.UploadOrchestration, orchestration.OrchestrationId,
+        _by_hand, _WRITE, "orchestrations", handler=OrchestrationUploadHandler,
+    ),
+    Route(
+        "orchestration/list", orchestration.ListOrchestrations, list[orchestration.Orchestration],
+        lambda s: s.orchestrations.list_orchestrations, _READ, "orchestrations",
+    ),
+    Route(
+        "orchestration/list_all", orchestration.ListAllOrchestrations, orchestration.AllOrchestrations,
+        lambda s: s.orchestrations.list_all, _READ, "orchestrations",
+    ),
+    Route(
+        "orchestration/get_by_id", orchestration.GetOrchestration, orchestration.OrchestrationDetails,
+        lambda s: s.orchestrations.get, _READ, "orchestrations",
+    ),
+    Route(
+        "orchestration/delete_orchestrations", orchestration.DeleteOrchestrations, orchestration.FreedBytes,
+        lambda s: s.orchestrations.delete, _WRITE, "orchestrations",
+    ),
+    Route(
+        "orchestration/download", config.Nothing, bytes, _by_hand, _READ, "orchestrations",
+        handler=OrchestrationDownloadHandler, method="GET", query=orchestration.DownloadOrchestration,
+    ),
+    Route(
         "plateau/get_topic_name", inference_log.GetTopicName, inference_log.TopicName,
         lambda s: s.inference_logs.topic_name, _READ, "inference_logs",
     ),
@@ -385,6 +437,57 @@ ROUTES: tuple[Route, ...] = (
         handler=TopicRecordsHandler, pattern=rf"{_TOPIC_PATTERN}/records", root=LOGS_ROOT,
         query=inference_log.TopicRecords,
     ),
+    Route(
+        "runs", run.SubmitRun, run.RunState, lambda s: s.runs.submit, _EXECUTE, "runs", handler=ResourceHandler
+    ),
+    Route(
+        "runs", run.ListRuns, run.RunPage, lambda s: s.runs.list_runs, _READ, "runs",
+        handler=ResourceHandler, method="GET", query=run.ListRuns,
+    ),
+    Route(
+        "runs/{run}", run.NamedRun, run.RunState, lambda s: s.runs.get, _READ, "runs",
+        handler=ResourceHandler, method="GET",
+    ),
+    Route(
+        "runs/{run}", run.AbortRun, run.RunState, lambda s: s.runs.abort, _EXECUTE, "runs",
+        handler=ResourceHandler, method="DELETE",
+    ),
+    Route(
+        "runs/{run}/{step}", run.NamedStep, run.StepState, lambda s: s.runs.step, _READ, "runs",
+        handler=ResourceHandler, method="GET",
+    ),
+    Route(
+        "runs/{run}/{step}", run.ReportStep, run.StepState, lambda s: s.runs.report, _EXECUTE, "runs",
+        handler=ResourceHandler, method="PUT",
+    ),
+    Route(
+        "runs/{run}/{step}", run.AbortStep, run.StepState, lambda s: s.runs.abort_step, _EXECUTE, "runs",
+        handler=ResourceHandler, method="DELETE",
+    ),
+    Route(
+        "runs/{run}/{step}/notebook", run.NamedStep, dict[str, Any], _by_hand, _READ, "runs",
+        handler=StepNotebookHandler, method="GET",
+    ),
+    Route(
+        "runs/{run}/{step}/outputs/{name}", run.NamedStep, bytes, _by_hand, _READ, "runs",
+        handler=StepOutputHandler, method="GET",
+    ),
+    Route(
+        "sessions", config.Nothing, session.SessionList, lambda s: s.sessions.list_sessions, _READ, "sessions",
+        handler=ResourceHandler, method="GET",
+    ),
+    Route(
+        "sessions", session.LaunchSession, session.Session, lambda s: s.sessions.launch, _EXECUTE, "sessions",
+        handler=ResourceHandler,
+    ),
+    Route(
+        "sessions/{project}/{pipeline}", session.SessionKey, session.Session,
+        lambda s: s.sessions.get, _READ, "sessions", handler=ResourceHandler, method="GET",
+    ),
+    Route(
+        "sessions/{project}/{pipeline}", session.SessionKey, None,
+        lambda s: s.sessions.stop, _EXECUTE, "sessions", handler=ResourceHandler, method="DELETE",
+    ),
 )  # fmt: skip
 
 
@@ -396,11 +499,14 @@ UNKNOWN = Route(
 
 
 def handlers(base_url: str = "/") -> list[tuple[str, type[WallarooHandler]]]:
-    """Return the URL patterns and a handler class of its own for each route."""
-    return [
-        (
-            url_path_join(base_url, ROOT_PATH, route.root, route.pattern or route.path.replace(".", r"\.")) + "/?",
-            type(route.class_name, (route.handler,), {"route": route, "__doc__": route.handler.__doc__}),
-        )
-        for route in (*ROUTES, UNKNOWN)
-    ]
+    """Return the URL patterns and a handler class of its own for each path."""
+    by_path: defaultdict[str, list[Route]] = defaultdict(list)
+    for route in (*ROUTES, UNKNOWN):
+        by_path[url_path_join(base_url, ROOT_PATH, route.root, route.expression) + "/?"].append(route)
+    return [(pattern, _handler(routes)) for pattern, routes in by_path.items()]
+
+
+def _handler(routes: list[Route]) -> type[WallarooHandler]:
+    first = routes[0]
+    facts = {"route": first, "routes": {route.method: route for route in routes}, "__doc__": first.handler.__doc__}
+    return type(first.class_name, (first.handler,), facts)

@@ -15,7 +15,7 @@ from jupyter_wallaroo.errors import InvalidRequest, WallarooError
 from jupyter_wallaroo.store import models
 from jupyter_wallaroo.store.blobs import Blobs
 from jupyter_wallaroo.store.db import Store
-from jupyter_wallaroo.supervisor import environments, inspection
+from jupyter_wallaroo.supervisor import inspection, requirements
 from jupyter_wallaroo.supervisor.environments import Environments
 from jupyter_wallaroo.types.event import ModelChanged, Notify
 from jupyter_wallaroo.types.framework import CODE, UNSUPPORTED, Framework
@@ -109,7 +109,7 @@ class ConversionService:
                 "switched off on this server (WallarooApp.allow_code_models).",
                 hint="Convert the model to ONNX and upload the .onnx file.",
             )
-        needed = environments.checked(conversion.requirements)
+        needed = requirements.checked(conversion.requirements)
         if needed and not self._allow_code_models:
             raise InvalidRequest(
                 f"The model needs {', '.join(needed)[:200]} installed, which runs code of theirs; that is switched "
@@ -143,10 +143,10 @@ class ConversionService:
 
         Raises
         ------
-        InvalidModel
+        InvalidUpload
             It is not what its framework says, or its requirements cannot be installed.
         """
-        needed = environments.checked(conversion.requirements)
+        needed = requirements.checked(conversion.requirements)
         interpreter = await self._environments.make(needed)
         artifact = self._blobs.scratch()
         request = Inspect(
@@ -162,7 +162,7 @@ class ConversionService:
         try:
             found = await inspection.inspect(request, self._work_directory, interpreter=interpreter)
             if found.requirements:
-                needed = environments.checked([*needed, *found.requirements])
+                needed = requirements.checked([*needed, *found.requirements])
                 await self._environments.make(needed)
             artifact_sha = await asyncio.to_thread(self._blobs.adopt, artifact) if found.is_converted else None
         finally:

@@ -24,19 +24,32 @@ from jupyter_wallaroo.services.deployments import DeploymentService
 from jupyter_wallaroo.services.history import HistoryService
 from jupyter_wallaroo.services.inference import InferenceService
 from jupyter_wallaroo.services.inference_logs import InferenceLogService
+from jupyter_wallaroo.services.kernels import Kernels
 from jupyter_wallaroo.services.models import ModelService
+from jupyter_wallaroo.services.orchestrations import OrchestrationService
 from jupyter_wallaroo.services.overview import OverviewService
+from jupyter_wallaroo.services.packaging import PackagingService
 from jupyter_wallaroo.services.pipeline_news import PipelineNews
 from jupyter_wallaroo.services.pipelines import PipelineService
 from jupyter_wallaroo.services.planning import Planner
+from jupyter_wallaroo.services.queue import Queue
+from jupyter_wallaroo.services.root_folder import RootFolder
+from jupyter_wallaroo.services.run_execution import RunExecution
+from jupyter_wallaroo.services.run_planning import RunPlanner
+from jupyter_wallaroo.services.runs import RunService
 from jupyter_wallaroo.services.search import SearchService
+from jupyter_wallaroo.services.sessions import SessionService, SessionSettings
 from jupyter_wallaroo.services.specs import Specs
+from jupyter_wallaroo.services.step_execution import StepExecutor
+from jupyter_wallaroo.services.step_files import StepFiles
+from jupyter_wallaroo.services.step_inference import StepInference
+from jupyter_wallaroo.services.step_results import StepResults
 from jupyter_wallaroo.services.tags import TagService
 from jupyter_wallaroo.services.traffic import TrafficService
 from jupyter_wallaroo.services.users import UserService
 from jupyter_wallaroo.services.workspace_users import WorkspaceUserService
 from jupyter_wallaroo.services.workspaces import WorkspaceService
-from jupyter_wallaroo.store import models
+from jupyter_wallaroo.store import models, orchestrations
 from jupyter_wallaroo.store.blobs import Blobs
 from jupyter_wallaroo.store.data_directory import DataDirectory
 from jupyter_wallaroo.store.db import Store
@@ -48,6 +61,7 @@ from jupyter_wallaroo.types.caller import Caller
 from jupyter_wallaroo.types.config import Health, Nothing, ServerConfig
 from jupyter_wallaroo.types.event import Notify
 from jupyter_wallaroo.types.plan import Archive, Durability
+from jupyter_wallaroo.types.run_plan import StoredRun
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -64,6 +78,13 @@ class Settings(Struct, frozen=True, kw_only=True):
     log_max_bytes: int
     log_max_age_s: float
     allow_code_models: bool
+    interactive_runs: int
+    background_runs: int
+    root_directory: Path
+    parallel_steps: int
+    run_history: int
+    gateway_command: list[str]
+    session_environments: dict[str, str]
 
 
 class Services:
@@ -75,6 +96,7 @@ class Services:
     workspace_users: WorkspaceUserService
     connections: ConnectionService
     models: ModelService
+    orchestrations: OrchestrationService
     pipeline_news: PipelineNews
     pipelines: PipelineService
     overview: OverviewService
@@ -88,12 +110,16 @@ class Services:
     inference_logs: InferenceLogService
     assays: AssayV1Service
     assays_v2: AssayV2Service
+    sessions: SessionService
     supervisor: Supervisor
+    queue: Queue
+    runs: RunService
 
-    def __init__(self, settings: Settings, directory: DataDirectory, notify: Notify) -> None:
+    def __init__(self, settings: Settings, directory: DataDirectory, notify: Notify, kernels: Kernels) -> None:
         self._directory = directory
         self._store = Store(directory.path)
         self._blobs = Blobs(directory.blobs)
+        self._archives = Blobs(directory.archives)
         self._arena = Arena(settings.body_budget)
         limits = Limits(
             queue=settings.queue_limit,
@@ -119,6 +145,16 @@ class Services:
             notify=notify,
         )
         self.models = ModelService(self._store, self._blobs, self.workspaces, self.conversions)
+        self._packaging = PackagingService(self._store, environments, notify)
+        self.orchestrations = OrchestrationService(
+            store=self._store,
+            archives=self._archives,
+            workspaces=self.workspaces,
+            environments=environments,
+            packaging=self._packaging,
+            work_directory=directory.empty,
+            notify=notify,
+        )
         self.workspace_users = WorkspaceUserService(self._store, self.workspaces)
         self.connections = ConnectionService(self._store, Keyring(directory.keys), self.workspaces)
         specs = Specs(
@@ -177,9 +213,51 @@ class Services:
         )
         self.assays = AssayV1Service(assays, analysis, self.workspaces)
         self.assays_v2 = AssayV2Service(assays, analysis, self.workspaces)
+        self.sessions = SessionService(
+            self._store,
+            SessionSettings(
+                root=settings.root_directory,
+                directory=directory.sessions,
+                gateway_command=settings.gateway_command,
+                environments=settings.session_environments,
+            ),
+        )
+        self.queue = Queue(interactive=settings.interactive_runs, background=settings.background_runs)
+        self.runs = self._make_runs(settings, kernels, notify)
+
+    def _make_runs(self, settings: Settings, kernels: Kernels, notify: Notify) -> RunService:
+        files = StepFiles(self._directory.steps, Blobs(self._directory.step_blobs))
+        inference = StepInference(self._store, self.supervisor, self.inference, files.blobs)
+        results = StepResults(self._store, inference)
+        executor = StepExecutor(files, kernels, inference)
+
+        def make_execution(run: StoredRun, steps: list[str]) -> RunExecution:
+            return RunExecution(
+                run,
+                steps,
+                store=self._store,
+                files=files,
+                executor=executor,
+                results=results,
+                parallel=settings.parallel_steps,
+                notify=notify,
+            )
+
+        return RunService(
+            store=self._store,
+            queue=self.queue,
+            workspaces=self.workspaces,
+            planner=RunPlanner(RootFolder(settings.root_directory), files.blobs, kernels, self.pipelines),
+            results=results,
+            files=files,
+            kernels=kernels,
+            make_execution=make_execution,
+            notify=notify,
+            history=settings.run_history,
+        )
 
     @classmethod
-    async def open(cls, settings: Settings, notify: Notify) -> Services:
+    async def open(cls, settings: Settings, notify: Notify, kernels: Kernels) -> Services:
         """Open the data directory, sweep what a kill left behind, and bring every wanted deployment back.
 
         Parameters
@@ -188,6 +266,8 @@ class Services:
             What the configuration says.
         notify
             Told of every event.
+        kernels
+            Where the steps of runs are executed.
 
         Raises
         ------
@@ -196,7 +276,7 @@ class Services:
         """
         directory = await asyncio.to_thread(DataDirectory, settings.data_directory)
         try:
-            self = cls(settings, directory, notify)
+            self = cls(settings, directory, notify, kernels)
         except BaseException:
             directory.close()
             raise
@@ -204,10 +284,14 @@ class Services:
             await self._store.open()
             known = await self._store.read(models.known_shas)
             await asyncio.to_thread(self._blobs.sweep, known)
+            await asyncio.to_thread(self._archives.sweep, await self._store.read(orchestrations.known_shas))
             await self.pipeline_news.learn()
             self.supervisor.start(await self.deployments.restore())
             self.conversions.start(await self._store.read(models.unready))
+            await self._packaging.start()
             self._assay_runner.start()
+            await self.runs.restore()
+            await self.sessions.restore()
         except BaseException:
             await self.close(drain_s=0)
             raise
@@ -215,13 +299,21 @@ class Services:
 
     async def close(self, *, drain_s: float) -> None:
         """Let requests under way finish, end every process, close the store."""
+        await self.queue.stop()
+        await self.sessions.close()
         await self._assay_runner.stop()
         await self.conversions.stop()
+        await self._packaging.stop()
         await self.supervisor.stop(drain_s=drain_s)
         await self.deployments.close()
         await self._store.close()
         self._directory.close()
         self._arena.close()
+
+    async def is_busy(self) -> bool:
+        """Tell whether anything is under way or waits, so that a Hub must not cull the server."""
+        at_work = self.supervisor.is_busy or self.queue.is_busy or self._packaging.is_busy
+        return at_work or await self.sessions.is_busy()
 
     async def health(self, caller: Caller, request: Nothing) -> Health:
         """Return how the server is, counted from its processes."""

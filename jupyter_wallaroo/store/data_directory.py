@@ -55,6 +55,11 @@ class DataDirectory:
         return self.path / "blobs"
 
     @property
+    def archives(self) -> Path:
+        """Where the archives of orchestrations lie."""
+        return self.path / "orchestrations"
+
+    @property
     def logs(self) -> Path:
         """Where inference logs lie, one directory per pipeline."""
         return self.path / "logs"
@@ -80,9 +85,26 @@ class DataDirectory:
         return path
 
     @property
+    def steps(self) -> Path:
+        """Where the steps of runs have their directories while they run."""
+        path = self.path / "steps"
+        path.mkdir(exist_ok=True, mode=0o700)
+        return path
+
+    @property
+    def step_blobs(self) -> Path:
+        """Where the sources of steps and what steps left lie."""
+        return self.path / "step_blobs"
+
+    @property
     def environments(self) -> Path:
-        """Where the environments of models with requirements lie."""
+        """Where the environments of models and orchestrations with requirements lie."""
         return self.path / "environments"
+
+    @property
+    def sessions(self) -> Path:
+        """Where each session has a private directory, which outlives the server as the session does."""
+        return self.path / "sessions"
 
     def pipeline_log(self, pipeline_id: int) -> Path:
         """Return the directory of one pipeline's inference log."""

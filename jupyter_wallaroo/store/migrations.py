@@ -204,6 +204,52 @@ def orchestrations(db: Database) -> None:
     _execute(db, _ORCHESTRATIONS)
 
 
+_RUNS = """
+CREATE TABLE runs (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, name TEXT,
+    workspace_id INTEGER NOT NULL REFERENCES workspaces(id), owner_id TEXT NOT NULL REFERENCES users(id),
+    run_type TEXT NOT NULL, selection TEXT NOT NULL, background INTEGER NOT NULL, folder TEXT,
+    definition TEXT NOT NULL, definition_hash TEXT NOT NULL, plan TEXT NOT NULL, given TEXT NOT NULL,
+    status TEXT NOT NULL, outcome TEXT, reason TEXT, failed_steps TEXT NOT NULL,
+    created_at TEXT NOT NULL, started_at TEXT, ended_at TEXT
+) STRICT;
+CREATE INDEX runs_by_workspace ON runs(workspace_id, number);
+CREATE INDEX runs_not_ended ON runs(number) WHERE ended_at IS NULL;
+CREATE TABLE run_steps (
+    run_number INTEGER NOT NULL REFERENCES runs(number) ON DELETE CASCADE, key TEXT NOT NULL,
+    position INTEGER NOT NULL, status TEXT NOT NULL, reason TEXT, traceback TEXT, message TEXT,
+    outputs TEXT NOT NULL, notebook_sha TEXT, started_at TEXT, ended_at TEXT,
+    PRIMARY KEY (run_number, key)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE step_results (
+    key TEXT PRIMARY KEY, run_number INTEGER NOT NULL REFERENCES runs(number) ON DELETE CASCADE,
+    outputs TEXT NOT NULL, created_at TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX step_results_by_run ON step_results(run_number)
+"""
+
+
+@migrations()
+def runs(db: Database) -> None:
+    """Add runs of step graphs, how their steps went, and what steps left for others."""
+    _execute(db, _RUNS)
+
+
+_SESSIONS = """
+CREATE TABLE sessions (
+    id TEXT PRIMARY KEY, project TEXT NOT NULL, pipeline TEXT NOT NULL, owner_id TEXT NOT NULL REFERENCES users(id),
+    status TEXT NOT NULL, reason TEXT, gateway TEXT, server TEXT, kernelspecs TEXT NOT NULL, created_at TEXT NOT NULL,
+    UNIQUE (project, pipeline)
+) STRICT;
+"""
+
+
+@migrations()
+def sessions(db: Database) -> None:
+    """Add sessions, one for each pipeline of a project, with the processes that each was last known to have."""
+    _execute(db, _SESSIONS)
+
+
 def _execute(db: Database, statements: str) -> None:
     for statement in statements.split(";"):
         if statement.strip():

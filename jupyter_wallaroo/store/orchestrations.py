@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -83,17 +84,22 @@ def every(db: Database, workspace_id: int | None = None) -> list[StoredOrchestra
     return [_orchestration(row) for row in rows.query(db, sql, {"workspace": workspace_id})]
 
 
-def unready(db: Database) -> list[StoredOrchestration]:
-    """Return those that are yet to be packaged, or were being packaged, oldest first."""
-    sql = f"{_SELECT} WHERE o.status IN ('pending_packaging', 'packaging') ORDER BY o.number"
-    return [_orchestration(row) for row in rows.query(db, sql)]
-
-
 def set_status(
     db: Database, orchestration_id: str, status: OrchestrationStatus, *, error: str | None = None, log: str = ""
 ) -> None:
-    """Note how far an orchestration has come, what went wrong and what the installer said."""
+    """Note how far an orchestration has come, what went wrong, what the installer said; one that is gone stays so."""
     values = {"status": status.value, "error": error, "log": log, "updated_at": rows.present()}
     row = rows.first(db, "SELECT number FROM orchestrations WHERE id = :id", {"id": orchestration_id})
-    assert row is not None, "orchestrations are not removed while they are packaged"
-    rows.update(db, "orchestrations", row["number"], values)
+    if row is not None:
+        rows.update(db, "orchestrations", row["number"], values)
+
+
+def delete(db: Database, orchestration_ids: Iterable[str]) -> None:
+    """Remove orchestrations; their archives are freed afterwards, when no other one has the same."""
+    for orchestration_id in orchestration_ids:
+        db.table("orchestrations").delete_where("id = :id", {"id": orchestration_id})
+
+
+def known_shas(db: Database) -> set[str]:
+    """Return the SHA-256 of every archive that is needed."""
+    return {row["sha"] for row in rows.query(db, "SELECT DISTINCT sha FROM orchestrations")}

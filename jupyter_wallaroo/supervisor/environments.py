@@ -1,8 +1,9 @@
-"""Environments of Python for models that bring requirements, made once per set of requirements.
+"""Environments of Python for models and orchestrations that bring requirements, made once per set of requirements.
 
 An environment is a venv that also sees what is installed beside this server, so that only what differs is installed
 into it. pip does that, with the index and the proxies of its own configuration (the operator's, never a client's). It
-is made under another name and renamed when complete; what a kill leaves behind is swept at the next start.
+is made under another name and renamed when complete; what a kill leaves behind is swept at the next start. What the
+installer said is kept beside what it installed.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import re
 import shutil
 import signal
 import site
@@ -18,47 +20,36 @@ import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
-from packaging.requirements import InvalidRequirement, Requirement
-
-from jupyter_wallaroo.errors import InvalidModel, without_paths
+from jupyter_wallaroo.errors import InvalidUpload, without_paths
 from jupyter_wallaroo.supervisor.process import environment
 
 TIME_LIMIT_S = 900.0
-MAX_REQUIREMENTS = 200
-MAX_LINE = 500
+LOG_BYTES = 64 * 1024
+"""How much of what the installer said is kept, of its end."""
 _INSTALLER_PREFIXES = ("PIP_", "SSL_", "REQUESTS_CA_BUNDLE", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 _SHOWN_LINES = 3
+_LOG = "installer.log"
+_INSTALL = ("-P", "-m", "pip", "install", "--no-input", "--no-color", "--progress-bar=off")
+_CREDENTIALS = re.compile(r"(?<=://)[^/\s@]+@")
 
 
-def checked(requirements: Sequence[str]) -> list[str]:
-    """Return requirements in their normal form, sorted.
+class InstallationFailed(InvalidUpload):
+    """Requirements cannot be installed.
 
-    Raises
-    ------
-    InvalidModel
-        One is not a name with versions: options, paths and URLs are refused (SECURITY B7).
+    Parameters
+    ----------
+    reason
+        What went wrong, in a few words.
+    log
+        What the installer said.
     """
-    if len(requirements) > MAX_REQUIREMENTS:
-        raise InvalidModel(f"The model has {len(requirements)} requirements; at most {MAX_REQUIREMENTS} are taken.")
-    return sorted({_checked(line) for line in requirements})
 
-
-def _checked(line: str) -> str:
-    if len(line) > MAX_LINE or not line.isprintable():
-        raise InvalidModel(
-            f"The requirement {line[:100]!r} has {len(line)} characters; at most {MAX_LINE} are taken, all printable."
+    def __init__(self, reason: str, log: str) -> None:
+        super().__init__(
+            f"The requirements could not be installed: {reason.rstrip('.')}.",
+            hint="Correct the requirements and upload it again.",
         )
-    try:
-        requirement = Requirement(line)
-    except InvalidRequirement as error:
-        reason = str(error).splitlines()[0]
-        raise InvalidModel(
-            f"The requirement {line[:100]!r} is not a package with versions: {reason}.",
-            hint="Write one package per line, such as 'statsmodels==0.14.4'; options, paths and URLs are not taken.",
-        ) from None
-    if requirement.url:
-        raise InvalidModel(f"The requirement {line[:100]!r} names a URL, which is not installed here.")
-    return str(requirement)
+        self.log = log
 
 
 class Environments:
@@ -72,30 +63,38 @@ class Environments:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._making = asyncio.Lock()
+        self._making: dict[Path, asyncio.Lock] = {}
         directory.mkdir(exist_ok=True, mode=0o700)
         for left in directory.glob("*.making"):
             shutil.rmtree(left, ignore_errors=True)
 
     def interpreter(self, requirements: Sequence[str]) -> str:
-        """Return the Python that has the requirements; the server's own when there are none."""
+        """Return the Python that has the requirements, given as `requirements` checks them; none: the server's own."""
         return str(self._path(requirements) / "bin" / "python") if requirements else sys.executable
+
+    def has(self, requirements: Sequence[str]) -> bool:
+        """Tell whether requirements are installed; it may wait for the disk."""
+        return not requirements or self._path(requirements).exists()
 
     async def make(self, requirements: Sequence[str]) -> str:
         """Return the Python that has the requirements, installing them when it is the first to need them.
 
         Raises
         ------
-        InvalidModel
-            They cannot be installed; says what pip said.
+        InstallationFailed
+            They cannot be; says what pip said.
         """
         path = self._path(requirements)
         if not requirements or path.exists():
             return self.interpreter(requirements)
-        async with self._making:
+        async with self._making.setdefault(path, asyncio.Lock()):
             if not path.exists():
                 await self._make(path, requirements)
         return self.interpreter(requirements)
+
+    def log(self, requirements: Sequence[str]) -> str:
+        """Return what the installer said of requirements that are installed; it may wait for the disk."""
+        return _end_of(self._path(requirements) / _LOG) if requirements else ""
 
     def _path(self, requirements: Sequence[str]) -> Path:
         facts = "\n".join([sys.version, sys.prefix, *requirements])
@@ -103,11 +102,15 @@ class Environments:
 
     async def _make(self, path: Path, requirements: Sequence[str]) -> None:
         making = self._directory / f"{uuid.uuid4().hex}.making"
+        options = [argument for argument in requirements if argument.startswith("-")]
+        packages = [argument for argument in requirements if not argument.startswith("-")]
         try:
-            await _run(sys.executable, "-P", "-m", "venv", "--without-pip", str(making))
+            await asyncio.to_thread(making.mkdir, mode=0o700)
+            log = making / _LOG
+            await _run(log, sys.executable, "-P", "-m", "venv", "--without-pip", str(making))
             python = str(making / "bin" / "python")
             await asyncio.to_thread(_see_the_servers_packages, making)
-            await _run(python, "-P", "-m", "pip", "install", "--quiet", "--", *requirements)
+            await _run(log, python, *_INSTALL, *options, "--", *packages)
             os.rename(making, path)
         finally:
             await asyncio.to_thread(shutil.rmtree, making, ignore_errors=True)
@@ -120,29 +123,38 @@ def _see_the_servers_packages(path: Path) -> None:
     (library / "jupyter_wallaroo_server.pth").write_text("\n".join(lines))
 
 
-async def _run(*arguments: str) -> None:
+def _end_of(log: Path) -> str:
+    """Return the end of a log, without what it tells of this machine and of who may use an index."""
+    with open(log, "rb") as file:
+        file.seek(max(0, os.fstat(file.fileno()).st_size - LOG_BYTES))
+        text = file.read().decode(errors="replace")
+    for directory, name in ((log.parent, "environment"), (sys.prefix, "server"), (Path.home(), "~")):
+        text = text.replace(str(directory), name)
+    return _CREDENTIALS.sub("****@", text)
+
+
+async def _run(log: Path, *arguments: str) -> None:
+    """Run a step of an installation; its words are added to ``log``."""
     allowed = {name: value for name, value in os.environ.items() if name.upper().startswith(_INSTALLER_PREFIXES)}
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", "-m", "jupyter_wallaroo.engine.tethered", str(os.getpid())),
-        *arguments,
-        env=environment() | allowed,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.PIPE,
-        start_new_session=True,
-    )
+    with open(log, "ab") as said:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-P", "-m", "jupyter_wallaroo.engine.tethered", str(os.getpid())),
+            *arguments,
+            env=environment() | allowed,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=said,
+            stderr=said,
+            start_new_session=True,
+        )
     try:
-        _, said = await asyncio.wait_for(process.communicate(), TIME_LIMIT_S)
+        await asyncio.wait_for(process.wait(), TIME_LIMIT_S)
     except TimeoutError:
-        raise InvalidModel(f"The model's requirements could not be installed within {TIME_LIMIT_S:.0f} s.") from None
+        raise InstallationFailed(f"it took more than {TIME_LIMIT_S:.0f} s", _end_of(log)) from None
     finally:
         if process.returncode is None:
             os.killpg(process.pid, signal.SIGKILL)  # pip builds in processes of its own
             await process.wait()
     if process.returncode:
-        lines = [line.removeprefix("ERROR: ") for line in said.decode(errors="replace").splitlines() if "ERROR" in line]
-        reason = without_paths(" ".join(lines[:_SHOWN_LINES]))[:500]
-        raise InvalidModel(
-            f"The model's requirements could not be installed: {reason or 'pip failed'}",
-            hint="Correct the requirements and upload the model again.",
-        )
+        text = await asyncio.to_thread(_end_of, log)
+        lines = [line.removeprefix("ERROR: ") for line in text.splitlines() if "ERROR" in line]
+        raise InstallationFailed(without_paths(" ".join(lines[:_SHOWN_LINES]))[:500] or "pip failed", text)

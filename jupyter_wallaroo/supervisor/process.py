@@ -121,7 +121,7 @@ class EngineProcess:
         Parameters
         ----------
         role
-            replica, sidekick, inspector, archivist or analyst.
+            replica, sidekick, inspector, orchestration, archivist or analyst.
         directory
             Its working directory, which should be empty.
         memory_bytes, cpu_s

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from jupyter_wallaroo.types.assay_definition import StoredAssay
 from jupyter_wallaroo.types.model import ModelVersion
+from jupyter_wallaroo.types.orchestration import StoredOrchestration
 
 UNDEPLOYED = "Undeployed"
 """What a deployment's status is in its last event; the others are those of ``status/get_deployment``."""
@@ -125,7 +126,62 @@ class AssayChanged(Struct, frozen=True, kw_only=True):
         )
 
 
-Event: TypeAlias = DeploymentChanged | ModelChanged | PipelineChanged | AssayChanged
+DELETED = "deleted"
+"""What an orchestration's status is in its last event; the others are those of `OrchestrationStatus`."""
+
+
+class OrchestrationChanged(Struct, frozen=True, kw_only=True):
+    """An orchestration was uploaded, is being packaged, is ready, could not be packaged (``reason``), or is gone."""
+
+    orchestration_id: str
+    orchestration: str | None
+    workspace_id: int
+    status: str
+    reason: str | None
+
+    @classmethod
+    def of(cls, orchestration: StoredOrchestration, *, status: str = "") -> OrchestrationChanged:
+        """Return the event for an orchestration as it is now, or in another ``status``."""
+        return cls(
+            orchestration_id=orchestration.id,
+            orchestration=orchestration.name,
+            workspace_id=orchestration.workspace_id,
+            status=status or orchestration.status,
+            reason=orchestration.error,
+        )
+
+
+class RunChanged(Struct, frozen=True, kw_only=True):
+    """A run of a step graph was submitted, has begun or has ended; ``outcome`` is None until then."""
+
+    run_id: str
+    run: str | None
+    workspace_id: int
+    status: str
+    outcome: str | None
+    reason: str | None
+
+
+class RunStepChanged(Struct, frozen=True, kw_only=True):
+    """A step of a run has begun, has ended (``reason`` says why not well), or says how far it is (``message``)."""
+
+    run_id: str
+    step: str
+    workspace_id: int
+    status: str
+    reason: str | None = None
+    message: str | None = None
+
+
+Event: TypeAlias = (
+    DeploymentChanged
+    | ModelChanged
+    | PipelineChanged
+    | AssayChanged
+    | OrchestrationChanged
+    | RunChanged
+    | RunStepChanged
+)
 
 Notify: TypeAlias = Callable[[Event], None]
 """Told of an event, on the event loop; returns at once and never raises."""

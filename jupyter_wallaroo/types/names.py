@@ -35,9 +35,10 @@ def check_name(kind: str, name: str) -> str:
     stored = unicodedata.normalize("NFC", name)
     if len(stored) <= MAX_NAME_LENGTH and _NAME.fullmatch(stored) and not stored.endswith(" "):
         return stored
+    article = "an" if kind[0] in "aeiou" else "a"
     shown = stored if len(stored) <= 40 else stored[:40] + "…"
     raise InvalidRequest(
-        f"{shown!r} cannot be the name of a {kind}: expected 1 to {MAX_NAME_LENGTH} letters, digits, spaces, "
+        f"{shown!r} cannot be the name of {article} {kind}: expected 1 to {MAX_NAME_LENGTH} letters, digits, spaces, "
         f"'.', '_' or '-', starting with a letter or digit; got {len(stored)} characters.",
         hint=f"Choose another {kind} name.",
     )

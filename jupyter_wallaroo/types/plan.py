@@ -201,6 +201,20 @@ class Converted(Struct, frozen=True, kw_only=True):
     requirements: list[str]
 
 
+class InspectOrchestration(Struct, frozen=True, kw_only=True):
+    """An uploaded archive to be looked into: ``label`` is how messages call it."""
+
+    path: str
+    label: str
+
+
+class OrchestrationContents(Struct, frozen=True, kw_only=True):
+    """What an archive holds: the path of ``main.py`` in it, and the text of its ``requirements.txt``."""
+
+    entry: str
+    requirements: str
+
+
 class Loaded(Struct, frozen=True, kw_only=True):
     """A replica is ready."""
 

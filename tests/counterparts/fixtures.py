@@ -66,6 +66,13 @@ def bigquery(pytestconfig: pytest.Config) -> Iterator[counterparts.BigQueryServi
         yield service
 
 
+@pytest.fixture(scope="session")
+def enterprise_gateway(pytestconfig: pytest.Config) -> Iterator[counterparts.GatewayProgram]:
+    """An Enterprise Gateway, installed once, in a cache; tests start it themselves."""
+    with _running(lambda: counterparts.enterprise_gateway(environments.cache_of(pytestconfig))) as program:
+        yield program
+
+
 @pytest.fixture
 def houses() -> pa.Table:
     """What a pipeline answers, renamed as S5 does: times, lists of float32, whole numbers."""

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jupyter_wallaroo.engine import unpacking
-from jupyter_wallaroo.errors import InvalidModel
+from jupyter_wallaroo.errors import InvalidUpload
 
 LABEL = "'model.zip'"
 
@@ -38,7 +38,7 @@ def _refused(path: Path, tmp_path: Path) -> str:
     """Unpack, which must be refused without anything outside; return the reason."""
     target = tmp_path / "inside" / "target"
     target.mkdir(parents=True)
-    with pytest.raises(InvalidModel) as caught:
+    with pytest.raises(InvalidUpload) as caught:
         unpacking.unpack(path, target, LABEL)
     assert LABEL in caught.value.message
     assert str(tmp_path) not in caught.value.message
@@ -142,7 +142,7 @@ def test_a_bomb_in_a_small_entry_that_is_read(tmp_path: Path) -> None:
     path = _zip(tmp_path / "a.zip", ("zeros", bytes(40 * 2**20)), compression=zipfile.ZIP_DEFLATED)
     with unpacking.open_archive(path, LABEL) as archive:
         (entry,) = unpacking.entries(archive, LABEL)
-        with pytest.raises(InvalidModel, match="more than 1024 bytes"):
+        with pytest.raises(InvalidUpload, match="more than 1024 bytes"):
             unpacking.read(archive, entry, 1024, LABEL)
 
 
@@ -158,7 +158,7 @@ def test_entries_that_share_bytes(tmp_path: Path) -> None:
 
 def test_too_many_entries(tmp_path: Path) -> None:
     """Refused before each is looked at."""
-    path = _zip(tmp_path / "a.zip", *((str(number), b"") for number in range(unpacking.MAX_ENTRIES + 1)))
+    path = _zip(tmp_path / "a.zip", *((str(number), b"") for number in range(unpacking.MODEL.entries + 1)))
     assert "at most 10000 are unpacked" in _refused(path, tmp_path)
 
 
@@ -192,8 +192,8 @@ def test_what_is_no_archive(tmp_path: Path, body: bytes) -> None:
         with unpacking.open_archive(path, LABEL) as archive:
             assert unpacking.entries(archive, LABEL) == []
         return
-    with pytest.raises(InvalidModel, match="not a zip archive"):
-        unpacking.open_archive(path, LABEL)
+    with pytest.raises(InvalidUpload, match="not a zip archive"), unpacking.open_archive(path, LABEL):
+        pass
 
 
 _NAMES = st.text(st.sampled_from("ab./\\:éß ~\n\u202e"), min_size=1, max_size=12)
@@ -209,7 +209,7 @@ def test_any_names_stay_inside_or_are_refused(tmp_path: Path, names: list[str]) 
     _zip(path, *((name, b"1") for name in names))
     try:
         unpacking.unpack(path, target, LABEL)
-    except InvalidModel:
+    except InvalidUpload:
         pass
     else:
         assert len([item for item in target.rglob("*") if item.is_file()]) == sum(not n.endswith("/") for n in names)
@@ -221,7 +221,7 @@ def test_any_names_stay_inside_or_are_refused(tmp_path: Path, names: list[str]) 
 @settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 255)), min_size=1, max_size=6))
 def test_mutated_archives_are_read_or_refused(tmp_path: Path, changes: list[tuple[int, int]]) -> None:
-    """No byte makes it raise anything but `InvalidModel`."""
+    """No byte makes it raise anything but `InvalidUpload`."""
     path, target = tmp_path / "a.zip", tmp_path / "target"
     sink = io.BytesIO()
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -234,7 +234,7 @@ def test_mutated_archives_are_read_or_refused(tmp_path: Path, changes: list[tupl
     target.mkdir()
     try:
         unpacking.unpack(path, target, LABEL)
-    except InvalidModel as error:
+    except InvalidUpload as error:
         said = error.message
         assert said.startswith(LABEL)
     finally:

@@ -83,3 +83,23 @@ def test_bigquery_house_prices(tmp_path: Path, bigquery: BigQueryService) -> Non
         assert "Converted to ONNX; answers 100 rows of the sample" in str(kernel.value("model.note()"))
     shown = "".join(output.text + output.html + output.plain for output in outputs)
     assert bigquery.details["private_key"].splitlines()[1] not in shown
+
+
+def test_step_graphs(tmp_path: Path) -> None:
+    """A whole run, parts of it, one that is refused, one that fails, one in the background."""
+    with PrivateServer(tmp_path) as server, Kernel(server) as kernel:
+        kernel.run(f"import os\nos.chdir({str(tmp_path)!r})  # a notebook works in its own folder")
+        outputs = run(kernel, "05-step-graphs.ipynb")
+        assert kernel.value("run.outcome(), part.outcome(), broken.outcome(), job.outcome()") == [
+            "ok",
+            "ok",
+            "failed",
+            "ok",
+        ]
+        assert kernel.value("[len(run.outputs('report')['scores']), part.outputs('report')['count']]") == [50, 20]
+        assert kernel.value("sorted(step.key for step in before.steps())") == ["load", "sample", "score"]
+    printed = "".join(output.text for output in outputs)
+    assert "no outputs are stored of 'score' as it is now" in printed
+    assert "ValueError: the model is on holiday" in printed
+    html = "".join(output.html for output in outputs)
+    assert "✘ FAILURE" in html and "⊘ ABORTED" in html and "✔ SUCCESS" in html

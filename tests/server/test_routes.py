@@ -15,6 +15,7 @@ from jupyter_server.auth import Authorizer
 from tornado.httpclient import HTTPResponse
 
 from jupyter_wallaroo.demo.server import PrivateServer
+from jupyter_wallaroo.server.handlers.json_body import ResourceHandler
 from jupyter_wallaroo.server.routes import ROUTES, UNKNOWN, Route, handlers
 
 Fetch = Callable[..., Awaitable[HTTPResponse]]
@@ -62,7 +63,7 @@ def fetch(jp_asyncio_loop: Any, jp_serverapp: Any, jp_fetch: Fetch) -> Any:
 
 
 async def _call(fetch: Fetch, route: Route) -> tuple[int, dict[str, Any]]:
-    body = None if route.method == "GET" else b"{}"
+    body = b"{}" if route.method in ("POST", "PUT") else None
     parts = _path(route).split("/")
     response = await fetch("wallaroo", *parts, method=route.method, body=body, raise_error=False)
     return response.code, json.loads(response.body)
@@ -196,12 +197,15 @@ def test_every_route_is_in_the_openapi_document(client: httpx.Client) -> None:
     assert wanted <= set(document["components"]["schemas"])
     for route in ROUTES:
         (success,) = set(document["paths"][f"/{route.address}"][route.method.lower()]["responses"]) - {"default"}
-        assert success == ("204" if route.response is None else "200")
+        status = int(getattr(route.handler, "status", 200))
+        assert success == ("204" if route.response is None else str(status))
 
 
 def test_every_handler_class_is_its_own() -> None:
-    """One class per route: no two share the attribute that says what they are."""
+    """One class per path: no two share the attributes that say what they are."""
     classes = [handler for _, handler in handlers("/")]
-    assert len({id(cls) for cls in classes}) == len(ROUTES) + 1
-    assert [cls.route for cls in classes] == [*ROUTES, UNKNOWN]
+    assert len({id(cls) for cls in classes}) == len({route.address for route in ROUTES}) + 1
+    told = [route for cls in classes for route in cls.routes.values()]
+    assert sorted(told, key=str) == sorted([*ROUTES, UNKNOWN], key=str)
+    assert all(set(cls.routes) == {cls.route.method} for cls in classes if not issubclass(cls, ResourceHandler))
     assert all(inspect.getdoc(route.request) for route in ROUTES)

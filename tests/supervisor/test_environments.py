@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_wallaroo.errors import InvalidModel
-from jupyter_wallaroo.supervisor.environments import MAX_LINE, MAX_REQUIREMENTS, Environments, checked
+from jupyter_wallaroo.errors import InvalidUpload
+from jupyter_wallaroo.supervisor.environments import Environments
+from jupyter_wallaroo.supervisor.requirements import MAX_LINE, MAX_REQUIREMENTS, checked
 
 
 def test_requirements_in_their_normal_form() -> None:
@@ -54,14 +55,14 @@ def test_requirements_in_their_normal_form() -> None:
 )
 def test_lines_that_are_no_package_with_versions(line: str) -> None:
     """Options, paths, URLs, other lines within (SECURITY B7)."""
-    with pytest.raises(InvalidModel, match="requirement") as caught:
+    with pytest.raises(InvalidUpload, match="requirement") as caught:
         checked([line])
     assert len(caught.value.message) < 500
 
 
 def test_too_many() -> None:
     """Before each is looked at."""
-    with pytest.raises(InvalidModel, match=f"at most {MAX_REQUIREMENTS}"):
+    with pytest.raises(InvalidUpload, match=f"at most {MAX_REQUIREMENTS}"):
         checked([f"p{number}" for number in range(MAX_REQUIREMENTS + 1)])
 
 
@@ -70,7 +71,7 @@ def test_any_line_is_an_argument_or_refused(line: str) -> None:
     """What passes can be neither an option nor a path nor a URL to pip."""
     try:
         (passed,) = checked([line])
-    except InvalidModel:
+    except InvalidUpload:
         return
     assert passed[0].isalnum()
     assert "@" not in passed
@@ -89,7 +90,7 @@ def test_what_cannot_be_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("JUPYTER_TOKEN", "secret")
     environments = Environments(tmp_path / "environments")
-    with pytest.raises(InvalidModel) as caught:
+    with pytest.raises(InvalidUpload) as caught:
         asyncio.run(environments.make(["no-such-package==1.0"]))
     assert "no-such-package==1.0" in caught.value.message
     assert str(tmp_path) not in caught.value.message
@@ -103,7 +104,7 @@ def test_files_in_the_working_directory_are_not_imported(tmp_path: Path, monkeyp
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     environments = Environments(tmp_path / "environments")
-    with pytest.raises(InvalidModel, match="no-such-package"):
+    with pytest.raises(InvalidUpload, match="no-such-package"):
         asyncio.run(environments.make(["no-such-package==1.0"]))
     assert not (tmp_path / "marker").exists()
 

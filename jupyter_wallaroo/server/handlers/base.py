@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from http import HTTPStatus
 from inspect import isawaitable
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast, get_origin
 
 import msgspec
 from jupyter_server._tz import utcnow
@@ -13,7 +13,8 @@ from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.utils import url_path_join
 from tornado.web import HTTPError
 
-from jupyter_wallaroo.errors import Forbidden, TooLarge, Unauthenticated, Unavailable, WallarooError
+from jupyter_wallaroo.errors import Forbidden, InvalidRequest, TooLarge, Unauthenticated, Unavailable, WallarooError
+from jupyter_wallaroo.secret import Secret
 from jupyter_wallaroo.server import errors
 from jupyter_wallaroo.types.caller import Caller
 from jupyter_wallaroo.types.names import MAX_DIGITS
@@ -85,7 +86,7 @@ class WallarooHandler(JupyterHandler):
     def _drop_body(self) -> None:
         """Have the answer sent before the body has come, and the request finished when it has."""
 
-        def end(*_: str | None) -> None:
+        def end(*_: str | None, **__: str) -> None:
             self._is_dropping = False
             self.finish()
 
@@ -165,6 +166,32 @@ class WallarooHandler(JupyterHandler):
         """The absolute URL that ``/v1/api`` and ``/v2/api`` follow, as this caller reaches it."""
         return f"{self.request.protocol}://{self.request.host}{url_path_join(self.base_url, ROOT_PATH)}"
 
+    def decode_query(self) -> Any:
+        """Return what is in the URL's query as the route's query struct.
+
+        Raises
+        ------
+        InvalidRequest
+            A field of the wrong type; names it.
+        """
+        kind = self.route.query
+        assert kind is not None, "the route has a struct for its query"
+        repeated = {field.encode_name for field in msgspec.structs.fields(kind) if field.type == list[str]}
+        arguments = self.request.query_arguments
+        given = {
+            name: self.get_query_arguments(name) if name in repeated else self.get_query_argument(name)
+            for name in arguments
+        }
+        return self.converted(given, kind, strict=False)
+
+    def converted(self, value: Any, kind: type, *, strict: bool) -> Any:
+        """Return a value as a struct of the wire, or raise `InvalidRequest` naming what is wrong with it."""
+        try:
+            return msgspec.convert(value, kind, strict=strict, dec_hook=_secret)
+        except msgspec.ValidationError as error:
+            text = str(error).replace("`$.", "`").replace(" - at", " at")
+            raise InvalidRequest(f"{self.route.path}: {text}.") from None
+
     def report_activity(self) -> None:
         """Tell Jupyter that this server is in use, so that a Hub does not cull it."""
         self.settings["last_activity_times"]["wallaroo"] = utcnow()
@@ -225,6 +252,13 @@ class WallarooHandler(JupyterHandler):
         if not hasattr(self, "_wallaroo_request_id"):
             self._wallaroo_request_id = uuid.uuid4().hex
         return self._wallaroo_request_id
+
+
+def _secret(kind: Any, value: Any) -> Secret[Any]:
+    """Wrap what a struct wants kept secret (msgspec calls this for types that are not its own)."""
+    if get_origin(kind) is not Secret:
+        raise NotImplementedError(f"{kind} is no type of the wire")
+    return Secret(value)
 
 
 def _error(kwargs: dict[str, Any]) -> BaseException | None:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any, get_origin
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import msgspec
 from jupyter_server.auth.decorator import allow_unauthenticated
-from tornado.web import authenticated, stream_request_body
+from tornado.web import HTTPError, authenticated, stream_request_body
 
 from jupyter_wallaroo import strict_json
 from jupyter_wallaroo.errors import InvalidRequest, TooLarge
-from jupyter_wallaroo.secret import Secret
 from jupyter_wallaroo.server.handlers.base import WallarooHandler
+
+if TYPE_CHECKING:
+    from jupyter_wallaroo.server.routes import Route
 
 INLINE_BYTES = 16 * 1024
 """A body larger than this is decoded in a thread: the event loop is shared."""
@@ -50,7 +52,7 @@ class PostHandler(BodyHandler):
     """A route called by POST with a JSON object (Wallaroo reads by POST, too)."""
 
     async def decode(self) -> Any:
-        """Return the body as the route's request struct.
+        """Return the body, and what stands in the path, as the route's request struct.
 
         Raises
         ------
@@ -63,32 +65,7 @@ class PostHandler(BodyHandler):
             value = await asyncio.to_thread(document, body)
         else:
             value = document(body)
-        return self._converted(value, self.route.request, strict=True)
-
-    def decode_query(self) -> Any:
-        """Return what is in the URL's query as the route's query struct.
-
-        Raises
-        ------
-        InvalidRequest
-            A field of the wrong type; names it.
-        """
-        kind = self.route.query
-        assert kind is not None, "the route has a struct for its query"
-        repeated = {field.encode_name for field in msgspec.structs.fields(kind) if field.type == list[str]}
-        arguments = self.request.query_arguments
-        given = {
-            name: self.get_query_arguments(name) if name in repeated else self.get_query_argument(name)
-            for name in arguments
-        }
-        return self._converted(given, kind, strict=False)
-
-    def _converted(self, value: Any, kind: type, *, strict: bool) -> Any:
-        try:
-            return msgspec.convert(value, kind, strict=strict, dec_hook=_secret)
-        except msgspec.ValidationError as error:
-            text = str(error).replace("`$.", "`").replace(" - at", " at")
-            raise InvalidRequest(f"{self.route.path}: {text}.") from None
+        return self.converted(value | self.path_kwargs, self.route.request, strict=True)
 
     @property
     def media_type(self) -> str:
@@ -104,12 +81,61 @@ class PostHandler(BodyHandler):
     @authenticated
     async def post(self) -> None:
         """Answer the request."""
-        value = await self.route.service(self.app.services)(self.caller, await self.decode())
+        await self.answer_to(await self.decode())
+
+    async def answer_to(self, request: Any) -> None:
+        """Finish with what the route's service says to a request."""
+        value = await self.route.service(self.app.services)(self.caller, request)
         if self.route.response is None:
             self.set_status(HTTPStatus.NO_CONTENT)
             self.finish()
         else:
             self.answer(value)
+
+
+@stream_request_body
+class ResourceHandler(PostHandler):
+    """One thing, or all of a kind, by its path: a route for each method that means something there."""
+
+    routes: ClassVar[Mapping[str, Route]]
+
+    def initialize(self) -> None:
+        """Find the route of the request's method; of others, any tells who may be told 405 (Tornado calls this)."""
+        self.route = self.routes.get(self.request.method or "", self.route)  # type: ignore[misc]
+        super().initialize()
+
+    @authenticated
+    async def get(self, **_: str) -> None:
+        """Answer what is there."""
+        await self._answer_path()
+
+    @authenticated
+    async def delete(self, **_: str) -> None:
+        """End or remove it."""
+        await self._answer_path()
+
+    @authenticated
+    async def post(self, **_: str) -> None:
+        """Make one."""
+        await self._answer_body()
+
+    @authenticated
+    async def put(self, **_: str) -> None:
+        """Say how it is."""
+        await self._answer_body()
+
+    async def _answer_path(self) -> None:
+        self._refuse_other_methods()
+        asked = {name: self.get_query_argument(name) for name in self.request.query_arguments}
+        await self.answer_to(self.converted(asked | self.path_kwargs, self.route.request, strict=False))
+
+    async def _answer_body(self) -> None:
+        self._refuse_other_methods()
+        await self.answer_to(await self.decode())
+
+    def _refuse_other_methods(self) -> None:
+        if self.route.method != self.request.method:
+            raise HTTPError(HTTPStatus.METHOD_NOT_ALLOWED)
 
 
 def document(body: bytes) -> dict[str, Any]:
@@ -118,13 +144,6 @@ def document(body: bytes) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise InvalidRequest(f"Expected a JSON object; got {type(value).__name__}.")
     return value
-
-
-def _secret(kind: Any, value: Any) -> Secret[Any]:
-    """Wrap what a struct wants kept secret (msgspec calls this for types that are not its own)."""
-    if get_origin(kind) is not Secret:
-        raise NotImplementedError(f"{kind} is no type of the wire")
-    return Secret(value)
 
 
 class BodilessHandler(WallarooHandler):

@@ -1,10 +1,10 @@
-"""Model uploads: streamed to disk while the SHA-256 is computed; a body that is refused leaves nothing behind."""
+"""Uploads: streamed to disk while the SHA-256 is computed; a body that is refused leaves nothing behind."""
 
 from __future__ import annotations
 
 import asyncio
 from http import HTTPStatus
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import msgspec
 from tornado.web import authenticated, stream_request_body
@@ -16,12 +16,15 @@ from jupyter_wallaroo.server.multipart import UploadForm
 from jupyter_wallaroo.server.receiving import BODY_LIMIT_S
 from jupyter_wallaroo.store.blobs import Incoming
 from jupyter_wallaroo.types.model import UploadModel
+from jupyter_wallaroo.types.orchestration import MAX_ARCHIVE_BYTES, UploadOrchestration
+
+T = TypeVar("T")
 
 PART_BYTES = 2**20
 
 
 class UploadHandler(WallarooHandler):
-    """What both ways to upload share: parts of 1 MB are handed to a thread, in order."""
+    """What all uploads share: parts of 1 MB are handed to a thread, in order."""
 
     def initialize(self) -> None:
         """Begin with nothing received (Tornado calls this)."""
@@ -32,11 +35,20 @@ class UploadHandler(WallarooHandler):
 
     async def check(self) -> None:
         """Know the caller, look at what comes before the bytes, open the file."""
-        self.body_limit = self.app.upload_limit
+        self.body_limit = self.size_limit
         await super().check()
         await self.begin()
         self.app.receiving.begin(self)
-        self._incoming = await asyncio.to_thread(self.app.services.models.begin_upload)
+        self._incoming = await asyncio.to_thread(self.open_file)
+
+    @property
+    def size_limit(self) -> int:
+        """How many bytes the whole body may have."""
+        return self.app.upload_limit
+
+    def open_file(self) -> Incoming:
+        """Open the file that the upload goes to, in a thread."""
+        return self.app.services.models.begin_upload()
 
     async def begin(self) -> None:
         """Look at what comes before the bytes."""
@@ -90,36 +102,49 @@ class UploadHandler(WallarooHandler):
         super().on_connection_close()
 
 
-@stream_request_body
-class MultipartUploadHandler(UploadHandler):
-    """``models/upload``: a form with the parts ``metadata`` (JSON) and ``file``."""
+class FormUploadHandler(UploadHandler):
+    """A form with the parts ``metadata`` (JSON) and ``file``; the metadata is checked as soon as it has come."""
 
-    waits: ClassVar[bool] = True
-    status: ClassVar[HTTPStatus] = HTTPStatus.OK
     _checked = False
 
     async def begin(self) -> None:
         """Read the form's boundary."""
-        self._form = UploadForm(self.request.headers.get("Content-Type", ""))
+        self.form = UploadForm(self.request.headers.get("Content-Type", ""))
 
     def feed(self, part: bytes) -> None:
         """Parse a part of the form; what belongs to the file goes to disk."""
         assert self._incoming is not None, "check opened it"
-        self._form.feed(part, self._incoming.write)
+        self.form.feed(part, self._incoming.write)
 
     async def look(self) -> None:
         """Check the metadata as soon as it has come."""
-        if not self._checked and self._form.metadata is not None:
+        if not self._checked and self.form.metadata is not None:
             self._checked = True
-            await self.app.services.models.check_upload(_request(self._form.metadata))
+            await self.check_metadata(self.form.metadata)
+
+    async def check_metadata(self, metadata: bytes) -> None:
+        """Refuse what cannot be taken, whatever the file."""
+        raise NotImplementedError
+
+
+@stream_request_body
+class MultipartUploadHandler(FormUploadHandler):
+    """``models/upload``: a model that is converted before it is answered."""
+
+    waits: ClassVar[bool] = True
+    status: ClassVar[HTTPStatus] = HTTPStatus.OK
+
+    async def check_metadata(self, metadata: bytes) -> None:
+        """Refuse what cannot be a model, whatever the file."""
+        await self.app.services.models.check_upload(_document(metadata, UploadModel))
 
     @authenticated
     async def post(self) -> None:
         """Make a model version of what came."""
         incoming = await self.received()
-        request = _request(self._form.finish())
+        request = _document(self.form.finish(), UploadModel)
         uploaded = await self.app.services.models.finish_upload(
-            self.caller, request, incoming, self._form.file_name, waits=self.waits
+            self.caller, request, incoming, self.form.file_name, waits=self.waits
         )
         self.report_activity()
         self.set_status(self.status)
@@ -142,7 +167,7 @@ class RawUploadHandler(UploadHandler):
         """Check the query before the bytes come."""
         names = ("name", "workspace_id", "visibility", "sha")
         query = {name: self.get_query_argument(name) for name in names if self.get_query_argument(name, None)}
-        self._request = _convert(query, strict=False)
+        self._request = _convert(query, UploadModel, strict=False)
         self._file_name = self.get_query_argument("filename", self._request.name)
         await self.app.services.models.check_upload(self._request)
 
@@ -162,12 +187,44 @@ class RawUploadHandler(UploadHandler):
         self.answer(uploaded)
 
 
-def _request(metadata: bytes) -> UploadModel:
-    return _convert(strict_json.decode_document(metadata), strict=True)
+@stream_request_body
+class OrchestrationUploadHandler(FormUploadHandler):
+    """``orchestration/upload``: answers once the archive was looked into and is kept; it is packaged afterwards."""
+
+    status: ClassVar[HTTPStatus] = HTTPStatus.ACCEPTED
+
+    @property
+    def size_limit(self) -> int:
+        """How many bytes the whole body may have."""
+        return MAX_ARCHIVE_BYTES
+
+    def open_file(self) -> Incoming:
+        """Open the file that the archive goes to, in a thread."""
+        return self.app.services.orchestrations.begin_upload()
+
+    async def check_metadata(self, metadata: bytes) -> None:
+        """Refuse what cannot be an orchestration, whatever the file."""
+        await self.app.services.orchestrations.check_upload(_document(metadata, UploadOrchestration))
+
+    @authenticated
+    async def post(self) -> None:
+        """Make an orchestration of what came."""
+        incoming = await self.received()
+        request = _document(self.form.finish(), UploadOrchestration)
+        uploaded = await self.app.services.orchestrations.finish_upload(
+            self.caller, request, incoming, self.form.file_name
+        )
+        self.report_activity()
+        self.set_status(self.status)
+        self.answer(uploaded)
 
 
-def _convert(value: Any, *, strict: bool) -> UploadModel:
+def _document(metadata: bytes, kind: type[T]) -> T:
+    return _convert(strict_json.decode_document(metadata), kind, strict=True)
+
+
+def _convert(value: Any, kind: type[T], *, strict: bool) -> T:
     try:
-        return msgspec.convert(value, UploadModel, strict=strict)
+        return msgspec.convert(value, kind, strict=strict)
     except msgspec.ValidationError as error:
         raise InvalidRequest(f"The upload's metadata: {str(error).replace('`$.', '`')}.") from None

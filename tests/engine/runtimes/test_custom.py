@@ -12,7 +12,7 @@ import pytest
 
 from jupyter_wallaroo.codec.batch import arrow_array
 from jupyter_wallaroo.engine.runtimes import custom
-from jupyter_wallaroo.errors import InvalidModel
+from jupyter_wallaroo.errors import InvalidModel, InvalidUpload
 from jupyter_wallaroo.types.framework import Framework, Runtime
 from jupyter_wallaroo.types.plan import Inspect, Inspected, PlannedModel
 from tests import framework_models as made
@@ -91,7 +91,7 @@ def test_a_builder_in_a_file_that_cannot_be_imported(tmp_path: Path, folder: Pat
 )
 def test_archives_that_are_refused(tmp_path: Path, files: dict[str, str], said: str) -> None:
     """When they are uploaded, without anything run."""
-    with pytest.raises(InvalidModel) as caught:
+    with pytest.raises(InvalidUpload) as caught:
         _checked(tmp_path, made.zipped_named(files))
     assert said in caught.value.message
 

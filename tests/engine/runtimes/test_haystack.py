@@ -14,7 +14,7 @@ from jupyter_wallaroo.engine import runtimes
 from jupyter_wallaroo.engine.runtimes.haystack import documents
 from jupyter_wallaroo.engine.runtimes.haystack.definition import MAX_TEXT_BYTES, read
 from jupyter_wallaroo.engine.runtimes.haystack.sockets import Sockets, described
-from jupyter_wallaroo.errors import InvalidInput, InvalidModel
+from jupyter_wallaroo.errors import InvalidInput, InvalidModel, InvalidUpload
 from jupyter_wallaroo.types.framework import Framework
 from jupyter_wallaroo.types.plan import Inspect
 from tests import haystack_pipelines as made
@@ -227,7 +227,7 @@ def test_the_note_says_what_it_is(tmp_path: Path) -> None:
     ],
 )
 def test_archives_that_are_none(tmp_path: Path, files: dict[str, bytes], expected: str) -> None:
-    with pytest.raises(InvalidModel) as caught:
+    with pytest.raises(InvalidUpload) as caught:
         looked_into(tmp_path, zipped_files(**files))
     assert expected in caught.value.message
 
