@@ -115,6 +115,14 @@ export interface IConnection {
   readonly type: string;
 }
 
+/** `orchestration/list`: an orchestration. */
+export interface IOrchestration {
+  readonly id: string;
+  readonly name: string | null;
+  readonly status: string;
+  readonly error: string | null;
+}
+
 export type Fields = Readonly<Record<string, unknown>>;
 
 /** `pipelines/get_logs` and the answers of an inference: one row. */
@@ -137,6 +145,7 @@ const EVENTS_ROOT = 'https://schema.jupyter.org/jupyter_wallaroo';
 export const Schema = {
   deployment: `${EVENTS_ROOT}/deployment/v1`,
   model: `${EVENTS_ROOT}/model/v1`,
+  orchestration: `${EVENTS_ROOT}/orchestration/v1`,
   pipeline: `${EVENTS_ROOT}/pipeline/v1`
 } as const;
 
@@ -171,6 +180,15 @@ export interface IModelEvent extends IEvent {
   readonly reason: string | null;
 }
 
+/** An orchestration was uploaded, is being packaged, is ready or cannot be, or was deleted. */
+export interface IOrchestrationEvent extends IEvent {
+  readonly orchestration_id: string;
+  readonly orchestration: string | null;
+  readonly workspace_id: number;
+  readonly status: string;
+  readonly reason: string | null;
+}
+
 export function isDeploymentEvent(event: IEvent): event is IDeploymentEvent {
   return event.schema_id === Schema.deployment;
 }
@@ -181,4 +199,10 @@ export function isPipelineEvent(event: IEvent): event is IPipelineEvent {
 
 export function isModelEvent(event: IEvent): event is IModelEvent {
   return event.schema_id === Schema.model;
+}
+
+export function isOrchestrationEvent(
+  event: IEvent
+): event is IOrchestrationEvent {
+  return event.schema_id === Schema.orchestration;
 }

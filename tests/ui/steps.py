@@ -111,7 +111,7 @@ def screenshot(page: Page, name: str) -> None:
 
         page.locator(".Toastify__toast").first.wait_for(state="hidden")
         taken = Image.open(io.BytesIO(page.screenshot(scale="css")))
-        taken.convert("RGB").quantize(96, Image.Quantize.MAXCOVERAGE).save(
+        taken.convert("RGB").quantize(160, Image.Quantize.MAXCOVERAGE).save(
             Path(__file__).parent / f"{name}.png", optimize=True
         )
 

@@ -102,6 +102,9 @@ def _answers() -> dict[str, Any]:
             for n, name in enumerate(NAMES)
         ]},
         "connections/list": {"connections": [{"id": str(n), "name": name, "type": name} for n, name in enumerate(NAMES)]},
+        "orchestration/list": [
+            {"id": str(n), "name": name, "status": name, "error": name} for n, name in enumerate(NAMES)
+        ],
         "status/get_deployment": {
             "status": "Error", "details": NAMES, "sidekicks": [],
             "engines": [{**pod, "name": name, "reason": name, "status": name} for name in NAMES],
@@ -154,7 +157,7 @@ def test_nothing_that_is_not_ours_gets_into_the_page(page: Page, lab: PrivateSer
     steps.show_sidebar(page)
     labels = page.locator('.jp-wallaroo-row[data-kind="pipeline"] .jp-wallaroo-label')
     assert labels.all_text_contents() == NAMES
-    for kind in ("model", "connection"):
+    for kind in ("model", "connection", "orchestration"):
         shown = page.locator(f'.jp-wallaroo-row[data-kind="{kind}"] .jp-wallaroo-label').all_text_contents()
         assert shown == NAMES, kind
 

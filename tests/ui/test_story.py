@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import re
+import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 
 from jupyter_wallaroo.demo.server import PrivateServer
 from tests import models
+from tests.archives import orchestration
+from tests.deploying import post
+from tests.orchestrating import uploaded
 from tests.ui import steps
 from tests.ui.conftest import LIMIT_MS, application
 
@@ -120,6 +125,18 @@ def test_a_server_that_was_away_is_read_again_by_itself(page: Page, lab: Private
     assert steps.row(page, "Pipelines").is_visible()
     page.unroute(address)
     panel.get_by_text("Not up to date").wait_for(state="detached")
+
+
+def test_orchestrations_come_and_go(page: Page, lab: PrivateServer, lab_client: httpx.Client) -> None:
+    """A kind of thing that is one module in the tree: told by its events, gone when it is deleted."""
+    steps.open_lab(page, lab)
+    steps.show_sidebar(page)
+    name = f"nightly-{uuid.uuid4().hex[:6]}"
+    identifier = uploaded(lab_client, orchestration(), name)
+    line = steps.row(page, name)
+    steps.wait_text(line, "Ready")
+    post(lab_client, "orchestration/delete_orchestrations", orchestrations=[identifier])
+    line.wait_for(state="detached")
 
 
 def test_a_file_that_is_no_model_is_refused_with_the_reason(page: Page, lab: PrivateServer) -> None:

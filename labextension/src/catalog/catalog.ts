@@ -9,7 +9,7 @@ import { ISignal, Signal } from '@lumino/signaling';
 
 import { oneLine, Rest, RestError } from '../rest';
 import { IEvent, IWorkspace } from '../wire';
-import { IItem, INoun } from './noun';
+import { IItem, INoun, isGone } from './noun';
 import { IPipelineItem, isPipelineItem, PIPELINE } from './pipelines';
 
 /** How far reading has come; `missing`: Jupyter runs without our server half. */
@@ -142,7 +142,12 @@ export class Catalog {
         }
         const item = noun.hear(event, workspace.id, shelf.items);
         if (item !== null) {
-          (shelf.items as Map<string, IItem>).set(item.key, item);
+          const items = shelf.items as Map<string, IItem>;
+          if (isGone(item)) {
+            items.delete(item.key);
+          } else {
+            items.set(item.key, item);
+          }
           this.heard.add(shelfKey(workspace.id, noun.kind));
           isNew = true;
         }

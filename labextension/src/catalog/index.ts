@@ -6,8 +6,14 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import { Connections } from './connections';
 import { Models } from './models';
 import { INoun } from './noun';
+import { Orchestrations } from './orchestrations';
 import { Pipelines } from './pipelines';
 
 export function nouns(trans: TranslationBundle): readonly INoun[] {
-  return [new Pipelines(trans), new Models(trans), new Connections(trans)];
+  return [
+    new Pipelines(trans),
+    new Models(trans),
+    new Connections(trans),
+    new Orchestrations(trans)
+  ];
 }

@@ -20,6 +20,16 @@ export interface IItem {
   readonly hint: string;
 }
 
+/** A thing that is not there any more. */
+export interface IGone {
+  readonly key: string;
+  readonly isGone: true;
+}
+
+export function isGone(what: IItem | IGone): what is IGone {
+  return 'isGone' in what;
+}
+
 /** A kind of thing that workspaces hold. */
 export interface INoun {
   /** The word in selectors of context menus: `[data-kind="pipeline"]`. */
@@ -37,5 +47,5 @@ export interface INoun {
     event: IEvent,
     workspaceId: number,
     known: ReadonlyMap<string, IItem>
-  ): IItem | null;
+  ): IItem | IGone | null;
 }
