@@ -343,6 +343,8 @@ def test_a_run_cannot_deploy_or_copy_what_is_elsewhere(inside: Inside) -> None:
 
 
 CLOSED = {
+    "runs", "runs/{run}", "runs/{run}/{step}", "runs/{run}/{step}/notebook", "runs/{run}/{step}/outputs/{name}",
+    "sessions", "sessions/{project}/{pipeline}",
     "health", "openapi.json",
     "users/query", "workspaces/create", "workspaces/list_users", "workspaces/add_user", "workspaces/remove_user",
     "connections/create", "connections/add_to_workspace", "connections/remove_from_workspace", "connections/delete",
