@@ -24,15 +24,19 @@ def _jupyter_labextension_paths() -> list[dict[str, str]]:
     return [{"src": "labextension", "dest": "jupyter-wallaroo"}]
 
 
-def load_ipython_extension(ipython: Any) -> None:  # noqa: ARG001  IPython's signature
-    """Let ``import wallaroo`` find the client (``%load_ext jupyter_wallaroo``)."""
+def load_ipython_extension(ipython: Any) -> None:
+    """Let ``import wallaroo`` find the client, and add ``%wl`` (``%load_ext jupyter_wallaroo``)."""
     from jupyter_wallaroo import alias
+    from jupyter_wallaroo.magics import hook
 
     alias.install()
+    hook.install(ipython)
 
 
-def unload_ipython_extension(ipython: Any) -> None:  # noqa: ARG001
-    """Take the name ``wallaroo`` back (``%unload_ext jupyter_wallaroo``)."""
+def unload_ipython_extension(ipython: Any) -> None:
+    """Take the name ``wallaroo`` back, and ``%wl`` (``%unload_ext jupyter_wallaroo``)."""
     from jupyter_wallaroo import alias
+    from jupyter_wallaroo.magics import hook
 
     alias.uninstall()
+    hook.uninstall(ipython)

@@ -7,10 +7,10 @@ import traceback
 import msgspec
 
 from jupyter_wallaroo.codec import schema
+from jupyter_wallaroo.conversion.libraries import said
 from jupyter_wallaroo.engine import runtimes
 from jupyter_wallaroo.engine.frames import Buffer, Kind
 from jupyter_wallaroo.engine.process import Handler
-from jupyter_wallaroo.engine.runtimes import said
 from jupyter_wallaroo.errors import InvalidModel, WallarooError
 from jupyter_wallaroo.types.plan import Inspect
 

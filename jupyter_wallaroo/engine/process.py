@@ -48,11 +48,11 @@ def limit(*, memory_bytes: int, cpu_s: int = 0) -> None:
     os.umask(0o077)
 
 
-def die_with_parent(parent: int) -> None:
+def die_with_parent(parent: int, by: signal.Signals = signal.SIGKILL) -> None:
     """Ask the kernel to kill this process when its parent dies (Linux; elsewhere the socket's end does)."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, by)
     except (OSError, AttributeError):
         return
     if os.getppid() != parent:

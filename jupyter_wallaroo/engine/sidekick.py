@@ -14,10 +14,11 @@ import pyarrow as pa
 
 from jupyter_wallaroo.codec import arrow, schema
 from jupyter_wallaroo.codec.batch import arrow_array
+from jupyter_wallaroo.conversion.libraries import said
 from jupyter_wallaroo.engine import runtimes
 from jupyter_wallaroo.engine.frames import Buffer, Kind
 from jupyter_wallaroo.engine.process import Handler, ping
-from jupyter_wallaroo.engine.runtimes import ColumnRuntime, said
+from jupyter_wallaroo.engine.runtimes import ColumnRuntime
 from jupyter_wallaroo.errors import EngineFailure, InvalidInput, InvalidModel, WallarooError
 from jupyter_wallaroo.types.plan import Loaded, SidekickPlan
 

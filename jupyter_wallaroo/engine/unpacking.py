@@ -182,7 +182,7 @@ def parts(archive: zipfile.ZipFile, entry: Entry, label: str) -> Iterator[bytes]
             )
 
 
-def unpack(path: Path, directory: Path, label: str) -> None:
+def unpack(path: Path, directory: Path, label: str, limits: Limits = MODEL) -> None:
     """Unpack a zip archive into an empty directory.
 
     Raises
@@ -191,7 +191,7 @@ def unpack(path: Path, directory: Path, label: str) -> None:
         It is damaged, has entries that are not plain files below it, or unpacks to far more than it should.
     """
     with open_archive(path, label) as archive:
-        write(archive, entries(archive, label), directory, MODEL.budget(path.stat().st_size), label)
+        write(archive, entries(archive, label, limits), directory, limits.budget(path.stat().st_size), label)
 
 
 def write(archive: zipfile.ZipFile, found: Iterable[Entry], directory: Path, budget: int, label: str) -> None:

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from jupyter_wallaroo import __version__
-from jupyter_wallaroo.errors import WallarooError, from_wire
+from jupyter_wallaroo.errors import InvalidRequest, WallarooError, from_wire
 from jupyter_wallaroo.sdk.auth import Auth
 from jupyter_wallaroo.sdk.object import CommunicationError, RequestTimeoutError
 
@@ -112,7 +112,10 @@ class Api:
 
     def post(self, path: str, request: Struct | dict[str, Any], *, timeout_s: float | None = None) -> httpx.Response:
         """Return the whole answer of a route of plain JSON."""
-        body = msgspec.json.encode(request)
+        try:
+            body = msgspec.json.encode(request)
+        except UnicodeEncodeError as error:
+            raise InvalidRequest(f"A text to be sent holds half a character: {error.object[:60]!r}.") from None
         return self.send_body(self.url(path), body, {"Content-Type": "application/json"}, timeout_s=timeout_s)
 
     def build_form(self, path: str, form: dict[str, Any], *, timeout_s: float) -> httpx.Request:

@@ -7,6 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from jupyter_wallaroo.errors import InvalidRequest
+from jupyter_wallaroo.sdk import display
 from jupyter_wallaroo.sdk.deployment import Deployment
 from jupyter_wallaroo.sdk.model_version import ModelVersion
 from jupyter_wallaroo.types import apply as wire
@@ -47,13 +48,13 @@ class Applied:
         return self._facts.dry_run
 
     def __str__(self) -> str:
-        return self._facts.plan.text
+        return display.visible_lines(self._facts.plan.text)
 
     def __repr__(self) -> str:
-        return self._facts.plan.text
+        return str(self)
 
     def _repr_html_(self) -> str:
-        return f"<pre>{escape(self._facts.plan.text)}</pre>"
+        return f"<pre>{escape(str(self))}</pre>"
 
 
 def apply(

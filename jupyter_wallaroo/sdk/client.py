@@ -22,6 +22,7 @@ from jupyter_wallaroo.sdk.client_logs import LogReading
 from jupyter_wallaroo.sdk.client_orchestrations import Orchestrating
 from jupyter_wallaroo.sdk.client_runs import RunningGraphs
 from jupyter_wallaroo.sdk.client_sessions import SessionKeeping
+from jupyter_wallaroo.sdk.client_tasks import TaskWork
 from jupyter_wallaroo.sdk.connection import Connection, Connections
 from jupyter_wallaroo.sdk.engine_config import Acceleration
 from jupyter_wallaroo.sdk.frames import ResultStyle
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
 REQUEST_TIMEOUT_S = 45.0
 
 
-class Client(Assaying, LogReading, RunningGraphs, SessionKeeping, Orchestrating, Catalog):
+class Client(Assaying, LogReading, RunningGraphs, SessionKeeping, Orchestrating, TaskWork, Catalog):
     """A session with a server; without arguments, with the one that this notebook runs under.
 
     Parameters
@@ -100,7 +101,8 @@ class Client(Assaying, LogReading, RunningGraphs, SessionKeeping, Orchestrating,
             result_style or os.environ.get("WALLAROO_RESULT_STYLE") or ResultStyle.CHECK_FAILURES
         )
         self.api = Api(endpoint, self.auth, _timeout_s(request_timeout))
-        self.default_arch = self.api.get("config", ServerConfig).default_arch
+        config = self.api.get("config", ServerConfig)
+        self.default_arch, self.server_version = config.default_arch, config.version
         self._current: Workspace | None = None
 
     @property
@@ -172,7 +174,7 @@ class Client(Assaying, LogReading, RunningGraphs, SessionKeeping, Orchestrating,
     def upload_model(  # noqa: PLR0917  the vendor's signature
         self,
         name: str,
-        path: str | Path,
+        path: str | Path | Any,
         framework: Framework | str | None = None,
         input_schema: pa.Schema | None = None,
         output_schema: pa.Schema | None = None,
@@ -182,12 +184,14 @@ class Client(Assaying, LogReading, RunningGraphs, SessionKeeping, Orchestrating,
         *,
         requirements: Sequence[str] = (),
         framework_config: dict[str, Any] | None = None,
-        sample: Sample | None = None,
+        sample: Sample | Any | None = None,
     ) -> ModelVersion:
-        """Upload a file to the current workspace as a version of model ``name``, and return it.
+        """Upload a model to the current workspace as a version of model ``name``, and return it.
 
         Parameters
         ----------
+        path
+            A file, or a fitted model or module in a variable, which is converted to ONNX (see `live_models.convert`).
         framework
             Where the model comes from; None is enough for ONNX (A27).
         input_schema, output_schema
@@ -201,7 +205,7 @@ class Client(Assaying, LogReading, RunningGraphs, SessionKeeping, Orchestrating,
         framework_config
             As contract/deployment_config.md has it.
         sample
-            Up to 1,000 rows of input, by which the server tries the model out.
+            Up to 1,000 rows of input, by which the model is tried out.
 
         Raises
         ------
@@ -213,7 +217,7 @@ class Client(Assaying, LogReading, RunningGraphs, SessionKeeping, Orchestrating,
         version = upload.upload(
             self,
             name,
-            Path(path),
+            path,
             framework,
             input_schema=input_schema,
             output_schema=output_schema,

@@ -1,16 +1,14 @@
-"""What a client does with graphs of steps."""
+"""What a client does with graphs of steps; what that takes is imported with the first graph."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-from jupyter_wallaroo.sdk import graph, run
-from jupyter_wallaroo.sdk.run import Run, Runs
-
 if TYPE_CHECKING:
     from jupyter_wallaroo.sdk.client import Client
     from jupyter_wallaroo.sdk.graph import GraphStep
+    from jupyter_wallaroo.sdk.run import Run, Runs
 
 
 class RunningGraphs:
@@ -67,6 +65,8 @@ class RunningGraphs:
         clean: SUCCESS (1.4 s)
         >>> run.outputs("clean")["houses"]  # doctest: +SKIP
         """
+        from jupyter_wallaroo.sdk import graph, run
+
         client = cast("Client", self)
         return run.submit(
             client,
@@ -82,9 +82,13 @@ class RunningGraphs:
 
     def get_run(self, run_id: str) -> Run:
         """Return a run by its UUID."""
+        from jupyter_wallaroo.sdk import run
+
         return run.fetch(cast("Client", self), run_id)
 
     def list_runs(self, limit: int = 100) -> Runs:
         """Return the newest runs of the current workspace."""
+        from jupyter_wallaroo.sdk import run
+
         client = cast("Client", self)
         return run.fetch_all(client, client.get_current_workspace().id(), limit)

@@ -116,16 +116,21 @@ class Connection(Noun[wire.Connection]):
             f"created_at={self.created_at()!r}, workspace_names={self.workspace_names()!r})"
         )
 
+    def pretty_rows(self) -> list[tuple[str, object]]:
+        """Return what tables show, never the details (S2-13)."""
+        return [
+            ("Name", self.name()),
+            ("Connection Type", self.connection_type()),
+            ("Details", MASK),
+            ("Created At", self.created_at()),
+            ("Linked Workspaces", self.workspace_names()),
+        ]
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: ARG002, FBT001  IPython's signature
+        display.pretty(printer, self.pretty_rows(), repr(self))
+
     def _repr_html_(self) -> str:
-        return display.fields(
-            [
-                ("Name", self.name()),
-                ("Connection Type", self.connection_type()),
-                ("Details", MASK),
-                ("Created At", self.created_at()),
-                ("Linked Workspaces", self.workspace_names()),
-            ]
-        )
+        return display.fields(self.pretty_rows())
 
 
 class Connections(display.Listing[Connection]):

@@ -299,6 +299,7 @@ def read_file(path: Path, data_format: str | None = None) -> Input:
         The file is not of that format.
     """
     body = path.read_bytes()
+    label = repr(path.name)
     chosen = data_format or ("arrow" if path.suffix == ".arrow" else "json")
     if chosen == "arrow":
         import pyarrow as pa
@@ -306,22 +307,33 @@ def read_file(path: Path, data_format: str | None = None) -> Input:
         try:
             return frames.from_bytes(body)
         except pa.ArrowException as error:
-            raise InferenceInputError(f"{path.name!r} is not an Arrow file: {str(error)[:200]}.") from None
+            raise InferenceInputError(f"{label} is not an Arrow file: {str(error)[:200]}.") from None
     if chosen not in ("json", "pandas-records", "custom-json"):
         raise InvalidRequest(
             f"data_format: expected 'arrow', 'pandas-records' or 'custom-json'; got {data_format!r:.40}."
         )
+    return read_json(body, label, chosen)
+
+
+def read_json(body: bytes | str, label: str, chosen: str = "json") -> Input:
+    """Return the input in a JSON text: a frame for pandas records, any other JSON as it is (see `read_file`).
+
+    Parameters
+    ----------
+    label
+        How messages call the text.
+    """
     try:
         value = msgspec.json.decode(body)
     except msgspec.MsgspecError as error:
-        raise InferenceInputError(f"{path.name!r} is not JSON: {error}.") from None
+        raise InferenceInputError(f"{label} is not JSON: {error}.") from None
     is_records = isinstance(value, list) and bool(value) and all(isinstance(row, dict) for row in value)
     if chosen == "custom-json" or (chosen == "json" and not is_records and isinstance(value, dict | list)):
         given: dict[str, Any] | list[Any] = value
         return given
     if not is_records or any(row.keys() != value[0].keys() for row in value):
         raise InferenceInputError(
-            f"{path.name!r} does not hold pandas records: a non-empty list of objects with the same keys."
+            f"{label} does not hold pandas records: a non-empty list of objects with the same keys."
         )
     import pandas as pd
 

@@ -186,22 +186,27 @@ class ModelVersion(Noun[wire.ConfiguredModelVersion]):
         }
         return repr(shown)
 
+    def pretty_rows(self) -> list[tuple[str, object]]:
+        """Return what tables show (S2-22)."""
+        return [
+            ("Name", self.name()),
+            ("Version", self.version()),
+            ("File Name", self.file_name()),
+            ("SHA", self.sha()),
+            ("Status", self.status()),
+            ("Image Path", self.image_path()),
+            ("Architecture", self.arch()),
+            ("Acceleration", self.accel()),
+            ("Updated At", display.short_moment(self.last_update_time())),
+            ("Workspace id", self.workspace_id()),
+            ("Workspace name", self._client.workspace_name(self.workspace_id())),
+        ]
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: ARG002, FBT001  IPython's signature
+        display.pretty(printer, self.pretty_rows(), repr(self))
+
     def _repr_html_(self) -> str:
-        return display.plain_facts(
-            [
-                ("Name", self.name()),
-                ("Version", self.version()),
-                ("File Name", self.file_name()),
-                ("SHA", self.sha()),
-                ("Status", self.status()),
-                ("Image Path", self.image_path()),
-                ("Architecture", self.arch()),
-                ("Acceleration", self.accel()),
-                ("Updated At", display.short_moment(self.last_update_time())),
-                ("Workspace id", self.workspace_id()),
-                ("Workspace name", self._client.workspace_name(self.workspace_id())),
-            ]
-        )
+        return display.plain_facts(self.pretty_rows())
 
 
 class ModelVersions(display.Listing[ModelVersion]):

@@ -20,6 +20,7 @@ from jupyter_wallaroo.sdk.object import (
     OrchestrationPackagingTimeoutError,
     OrchestrationUploadFailed,
 )
+from jupyter_wallaroo.sdk.task_making import TaskMaking
 from jupyter_wallaroo.sdk.waiting import Outcome, wait_until
 from jupyter_wallaroo.types import orchestration as wire
 from jupyter_wallaroo.types.orchestration import MAX_ARCHIVE_BYTES, OrchestrationStatus
@@ -37,7 +38,7 @@ Bytes: TypeAlias = bytes | bytearray | memoryview | BinaryIO
 """An archive, or a file opened to read one from."""
 
 
-class Orchestration(Noun[wire.Orchestration]):
+class Orchestration(Noun[wire.Orchestration], TaskMaking):
     """An orchestration of this server."""
 
     @classmethod

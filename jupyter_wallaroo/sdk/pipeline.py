@@ -87,9 +87,21 @@ class Pipeline(Draft, Inferring, Historic, Noun[wire.ListedPipeline]):
         found = self.refresh()._facts.pipeline_versions
         return PipelineVersions(PipelineVersion(self._client, self.name(), version) for version in found)
 
+    def known_versions(self) -> list[str]:
+        """Return the UUIDs of its versions, newest first, as last known."""
+        return list(self._facts.pipeline_versions)
+
+    def known_deployed_version(self) -> str | None:
+        """Return the UUID of the version that is deployed, as last known; after a rollback not the newest."""
+        return self._facts.deployed_version
+
     def deployment(self) -> Deployment | None:
         """Return its deployment, None when it is not deployed."""
-        found = self.refresh()._facts.deployment
+        return self.refresh().known_deployment()
+
+    def known_deployment(self) -> Deployment | None:
+        """Return its deployment as last known, None when it was not deployed then."""
+        found = self._facts.deployment
         return None if found is None else Deployment(self._client, found.id, found.name)
 
     def status(self) -> dict[str, Any]:
@@ -199,6 +211,10 @@ class Pipeline(Draft, Inferring, Historic, Noun[wire.ListedPipeline]):
             ("published", False),
         ]
 
+    def pretty_rows(self) -> list[tuple[str, object]]:
+        """Return `rows`, from the server."""
+        return self.refresh().rows()
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Pipeline) and other.id() == self.id()
 
@@ -208,8 +224,11 @@ class Pipeline(Draft, Inferring, Historic, Noun[wire.ListedPipeline]):
     def __repr__(self) -> str:
         return repr(self.summary())
 
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: ARG002, FBT001  IPython's signature
+        display.pretty(printer, self.pretty_rows(), repr(self))
+
     def _repr_html_(self) -> str:
-        return display.facts(self.refresh().rows())
+        return display.facts(self.pretty_rows())
 
 
 class Pipelines(display.Listing[Pipeline]):

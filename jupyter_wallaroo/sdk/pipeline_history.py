@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from html import escape
 from typing import TYPE_CHECKING
 
-from jupyter_wallaroo.sdk import audit
+from jupyter_wallaroo.sdk import audit, display
 from jupyter_wallaroo.sdk.deployment import Deployment
 from jupyter_wallaroo.sdk.pipeline_version import PipelineVersion, PipelineVersions
 from jupyter_wallaroo.types.deployment import RollBackPipeline, RolledBack
@@ -39,13 +39,13 @@ class PipelineDiff:
         return bool(self._facts.differences)
 
     def __str__(self) -> str:
-        return self._facts.text
+        return display.visible_lines(self._facts.text)
 
     def __repr__(self) -> str:
-        return self._facts.text
+        return str(self)
 
     def _repr_html_(self) -> str:
-        return f"<pre>{escape(self._facts.text)}</pre>"
+        return f"<pre>{escape(str(self))}</pre>"
 
 
 class Historic(ABC):

@@ -108,12 +108,17 @@ def _reference(model: ModelVersion) -> dict[str, str]:
 
 def model_names(steps: Sequence[Step]) -> Iterator[str]:
     """Yield the names of the models that steps run, in order."""
+    return (reference["name"] for reference in references(steps))
+
+
+def references(steps: Sequence[Step]) -> Iterator[dict[str, str]]:
+    """Yield the triples of name, version and sha by which steps name the models that they run, in order."""
     for step in steps:
         for kind, settings in step.items():
             if kind == "ModelInference":
-                yield from (model["name"] for model in settings["models"])
+                yield from settings["models"]
             elif kind == "RandomSplit":
-                yield from (weight["model"]["name"] for weight in settings["weights"])
+                yield from (weight["model"] for weight in settings["weights"])
             elif kind == "MetaValueSplit":
-                yield settings["control"]["name"]
-                yield from (model["name"] for model in settings["routes"].values())
+                yield settings["control"]
+                yield from settings["routes"].values()

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+import io
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -10,13 +14,14 @@ import httpx
 import msgspec
 
 from jupyter_wallaroo.errors import InvalidRequest, WallarooError
-from jupyter_wallaroo.sdk import frames
+from jupyter_wallaroo.sdk import frames, waiting
 from jupyter_wallaroo.sdk.framework import Framework, infer_framework
 from jupyter_wallaroo.sdk.model_version import ModelVersion, encode_schema
 from jupyter_wallaroo.sdk.object import ModelConversionError, ModelConversionTimeoutError, ModelRefused
 from jupyter_wallaroo.sdk.waiting import Outcome, wait_until
 from jupyter_wallaroo.types.framework import ModelStatus
 from jupyter_wallaroo.types.model import Conversion, ModelUploaded, UploadModel
+from jupyter_wallaroo.types.names import deploy_id_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,7 +43,7 @@ SETTLED = (ModelStatus.READY, ModelStatus.ERROR)
 def upload(
     client: Client,
     name: str,
-    path: Path,
+    source: str | Path | Any,
     framework: Framework | str | None,
     *,
     input_schema: pa.Schema | None,
@@ -47,17 +52,26 @@ def upload(
     arch: str | None,
     accel: str | None,
     framework_config: dict[str, Any] | None,
-    sample: Sample | None,
+    sample: Sample | Any | None,
 ) -> ModelVersion:
-    """Send a file to the current workspace and return the version it became, ready or not.
+    """Send a file, or a model in a variable, to the current workspace and return the version it became, ready or not.
 
     Raises
     ------
     InvalidRequest
         There is no such file, or its framework has to be said.
+    ModelConversionError
+        The model in the variable cannot be converted as it is.
     ModelRefused
         The server did not take it.
     """
+    if not isinstance(source, str | os.PathLike):
+        with _converted(name, source, framework, sample) as made:
+            return upload(
+                client, name, made, None, input_schema=input_schema, output_schema=output_schema,
+                requirements=requirements, arch=arch, accel=accel, framework_config=framework_config, sample=None,
+            )  # fmt: skip
+    path = Path(source)
     if not path.is_file():
         raise InvalidRequest(f"There is no file {str(path)!r} to upload.", hint=f"It was looked for in {Path.cwd()}.")
     chosen = str(framework) if framework is not None else str(infer_framework(path))
@@ -80,6 +94,23 @@ def upload(
     return ModelVersion.fetch(client, number)
 
 
+@contextlib.contextmanager
+def _converted(name: str, model: Any, framework: Framework | str | None, sample: Any) -> Iterator[Path]:
+    """Give the ONNX file that a model in a variable becomes, and remove it afterwards."""
+    from jupyter_wallaroo.sdk import live_models
+
+    if framework is not None and str(framework) != Framework.ONNX:
+        raise InvalidRequest(
+            f"framework={str(framework)!r:.60} is for files: a model in a variable is converted to ONNX here.",
+            hint="Leave framework out, or save the model and upload the file.",
+        )
+    made = model if isinstance(model, live_models.LiveModel) else live_models.convert(model, sample)
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / f"{deploy_id_of(name)}.onnx"
+        path.write_bytes(made.onnx)
+        yield path
+
+
 def _records(sample: Sample) -> list[dict[str, Any]]:
     """Return at most `SAMPLE_ROWS` rows of a sample as records."""
     if frames.is_frame(sample):
@@ -90,9 +121,44 @@ def _records(sample: Sample) -> list[dict[str, Any]]:
     return rows[:SAMPLE_ROWS]
 
 
+class _Watched(io.RawIOBase):
+    """A file that says how much of it was read."""
+
+    def __init__(self, file: io.RawIOBase | io.FileIO, size: int, advance: Callable[[float], None]) -> None:
+        self._file = file
+        self._size = size
+        self._advance = advance
+
+    def readable(self) -> bool:
+        """Say yes."""
+        return True
+
+    def seekable(self) -> bool:
+        """Say yes."""
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go to a place in the file."""
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        """Return the place in the file."""
+        return self._file.tell()
+
+    def readinto(self, buffer: Any) -> int | None:
+        """Read some bytes, and say how much of the file has been read."""
+        count = self._file.readinto(buffer)
+        if self._size:
+            self._advance(min(1.0, self._file.tell() / self._size))
+        return count
+
+
 def _send(client: Client, route: str, metadata: UploadModel, path: Path) -> int:
     text = msgspec.json.encode(metadata)
-    with path.open("rb") as file:
+    size = path.stat().st_size
+    message = f"Uploading {path.name} ({size / 1e6:.1f} MB)"
+    with path.open("rb", buffering=0) as raw, waiting.progress(message) as advance:
+        file = io.BufferedReader(_Watched(raw, size, advance))
 
         def build() -> httpx.Request:
             file.seek(0)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
 
     from jupyter_wallaroo.services.services import Services, Settings
+    from jupyter_wallaroo.services.task_tokens import TaskGrant
 
 ACTIVITY_PERIOD_S = 30.0
 
@@ -105,6 +106,35 @@ class WallarooApp(ExtensionApp):
         config=True,
         help="Runs of step graphs that are kept once they have ended, with their notebooks and what their steps left.",
     )
+    max_schedules = Int(100, min=0, config=True, help="Scheduled tasks that there may be at once; 0: no limit.")
+    max_continuous_tasks = Int(
+        8, min=0, config=True, help="Tasks that run all the time, of which there may be so many; 0: no limit."
+    )
+    time_zone = Unicode(
+        config=True,
+        help="The time zone of schedules that do not say theirs, as 'Europe/Berlin'. Default: that of this machine.",
+    )
+    task_time_limit_s = Int(
+        86_400, min=0, config=True, help="Seconds until a run of a task without a timeout is ended; 0: never."
+    )
+    task_memory = Unicode(
+        "4Gi",
+        config=True,
+        help="Memory that all processes of a task may have together, as '512Mi' or '4Gi'; '' for no limit.",
+    )
+    task_cpu_limit_s = Int(
+        0, min=0, config=True, help="Seconds of CPU that each process of a task may use; 0: no limit."
+    )
+    task_file_limit = Int(
+        2**30, min=0, config=True, help="Bytes that a file which a task writes may have; 0: no limit."
+    )
+    task_process_limit = Int(
+        512, min=0, config=True, help="Processes that a task may have at once; one over it is ended. 0: no limit."
+    )
+    task_log_limit = Int(
+        10 * 2**20, min=2**10, config=True, help="Bytes of what a run of a task prints that are kept, and its end."
+    )
+    task_log_days = Int(30, min=0, config=True, help="Days that runs of tasks and their logs are kept; 0: for ever.")
     pipelines: List[object] = List(
         config=True,
         help="Pipelines as pipelines/apply takes them, applied once when the server starts, as its owner. What cannot "
@@ -156,6 +186,10 @@ class WallarooApp(ExtensionApp):
         if self._services is None:
             raise self._failure or Unavailable("The server is starting.", hint="Try again in a moment.")
         return self._services
+
+    def task_grant(self, authorization: str) -> TaskGrant | None:
+        """Return what a task may do that sent this ``Authorization`` header, None when no task's token is in it."""
+        return self._services.task_tokens.find(authorization) if self._services is not None else None
 
     def initialize_settings(self) -> None:
         """Make the application known to the handlers (Jupyter calls this)."""
@@ -213,8 +247,12 @@ class WallarooApp(ExtensionApp):
 
     def _settings(self, serverapp: ServerApp) -> Settings:
         from jupyter_wallaroo.services.resources import memory_bytes
+        from jupyter_wallaroo.services.schedules import local_time_zone
         from jupyter_wallaroo.services.services import Settings
+        from jupyter_wallaroo.services.task_runs import RunSettings
+        from jupyter_wallaroo.services.tasks import TaskSettings
         from jupyter_wallaroo.supervisor.spec import Resources
+        from jupyter_wallaroo.types.task_process import TaskLimits
 
         return Settings(
             data_directory=Path(self.data_directory).expanduser().absolute(),
@@ -239,6 +277,23 @@ class WallarooApp(ExtensionApp):
             run_history=self.run_history,
             gateway_command=list(self.gateway_command),
             session_environments=dict(self.session_environments),
+            tasks=TaskSettings(
+                max_schedules=self.max_schedules,
+                max_continuous=self.max_continuous_tasks,
+                time_zone=self.time_zone or local_time_zone(),
+            ),
+            task_runs=RunSettings(
+                url=local_url(serverapp, ROOT_PATH),
+                time_limit_s=self.task_time_limit_s,
+                limits=TaskLimits(
+                    memory_bytes=memory_bytes(self.task_memory) if self.task_memory else 0,
+                    cpu_s=self.task_cpu_limit_s,
+                    file_bytes=self.task_file_limit,
+                    processes=self.task_process_limit,
+                    log_bytes=self.task_log_limit,
+                ),
+            ),
+            task_days=self.task_log_days,
         )
 
     def _announce_to_kernels(self, serverapp: ServerApp, data_directory: Path) -> None:

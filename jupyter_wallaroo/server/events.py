@@ -17,6 +17,8 @@ from jupyter_wallaroo.types.event import (
     PipelineChanged,
     RunChanged,
     RunStepChanged,
+    TaskChanged,
+    TaskRunChanged,
 )
 
 if TYPE_CHECKING:
@@ -32,6 +34,8 @@ SCHEMA_IDS: dict[type, str] = {
     PipelineChanged: f"{ROOT_ID}/pipeline/v1",
     RunChanged: f"{ROOT_ID}/run/v1",
     RunStepChanged: f"{ROOT_ID}/run_step/v1",
+    TaskChanged: f"{ROOT_ID}/task/v1",
+    TaskRunChanged: f"{ROOT_ID}/task_run/v1",
 }
 
 _log = logging.getLogger(__name__)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from jupyter_server.base.handlers import JupyterHandler
 
     from jupyter_wallaroo.server.kernel_access import KernelAccess
+    from jupyter_wallaroo.types.user import User as WallarooUser
 
 REMEMBERED_S = 5.0
 """How long a revoked token may still be accepted."""
@@ -38,8 +39,13 @@ class Identities:
         self._known: dict[str, tuple[float, User]] = {}
         self._owner = _owner_name()
 
-    async def authenticate(self, handler: JupyterHandler) -> User | None:
-        """Set the handler's ``current_user`` to whoever is calling, None when nobody known is, and return them."""
+    async def authenticate(self, handler: JupyterHandler, task_owner: WallarooUser | None = None) -> User | None:
+        """Set the handler's ``current_user`` to whoever is calling, None when nobody known is, and return them.
+
+        ``task_owner`` is in whose name a task calls, None where no task does.
+        """
+        if task_owner is not None:
+            return self._act_as(handler, task_owner)
         header = handler.request.headers.get("Authorization", "")
         now = time.monotonic()
         user = self._known_by(header, handler.identity_provider, now) if header else None
@@ -50,6 +56,14 @@ class Identities:
             user = await asked if isawaitable(asked) else asked
             if header and user is not None and handler.token_authenticated:
                 self._remember(header, user, now)
+        handler.current_user = handler._jupyter_current_user = user
+        return user
+
+    def _act_as(self, handler: JupyterHandler, known: WallarooUser) -> User:
+        from jupyter_server.auth import User
+
+        user = User(username=known.username)
+        handler._token_authenticated = True  # type: ignore[attr-defined]
         handler.current_user = handler._jupyter_current_user = user
         return user
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import re
 from functools import cache
-from http import HTTPStatus
 from typing import Any
 
 import msgspec
@@ -109,7 +108,7 @@ def _success(route: Route, response: dict[str, Any]) -> dict[str, Any]:
         return {"204": {"description": "Done; there is nothing to say."}}
     if route.response is bytes:
         return {"200": {"description": "The file.", "content": {"application/octet-stream": {"schema": _BINARY}}}}
-    status = str(getattr(route.handler, "status", HTTPStatus.OK).value)
+    status = str(int(getattr(route.handler, "status", route.status)))
     return {status: {"description": "Done.", "content": {"application/json": {"schema": response}}}}
 
 

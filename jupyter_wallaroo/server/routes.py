@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Literal
 
 from jupyter_server.utils import url_path_join
@@ -49,6 +50,7 @@ from jupyter_wallaroo.types import (
     search,
     session,
     tag,
+    task,
     traffic,
     user,
     workspace,
@@ -93,6 +95,8 @@ class Route:
         What the path is below, ``v1/api`` for nearly all.
     query
         The struct of what is in the URL's query, where anything is.
+    status
+        What is answered when all went well.
 
     Notes
     -----
@@ -112,6 +116,7 @@ class Route:
     pattern: str = field(default="")
     root: str = API_ROOT
     query: type | None = None
+    status: HTTPStatus = HTTPStatus.OK
 
     @property
     def address(self) -> str:
@@ -488,6 +493,36 @@ ROUTES: tuple[Route, ...] = (
         "sessions/{project}/{pipeline}", session.SessionKey, None,
         lambda s: s.sessions.stop, _EXECUTE, "sessions", handler=ResourceHandler, method="DELETE",
     ),
+    Route(
+        "task/run_once", task.RunOnce, task.TaskMade,
+        lambda s: s.tasks.run_once, _EXECUTE, "tasks", status=HTTPStatus.CREATED,
+    ),
+    Route(
+        "task/run_scheduled", task.RunScheduled, task.TaskMade,
+        lambda s: s.tasks.run_scheduled, _EXECUTE, "tasks", status=HTTPStatus.CREATED,
+    ),
+    Route(
+        "task/run_continuously", task.RunContinuously, task.TaskMade,
+        lambda s: s.tasks.run_continuously, _EXECUTE, "tasks", status=HTTPStatus.CREATED,
+    ),
+    Route("task/get_by_id", task.GetTask, task.Task, lambda s: s.tasks.get, _READ, "tasks"),
+    Route("task/list", task.ListTasks, list[task.Task], lambda s: s.tasks.list_tasks, _READ, "tasks"),
+    Route(
+        "task/get_tasks_by_orch_sha", task.GetTasksByOrchestration, task.TaskIds,
+        lambda s: s.tasks.ids_by_orchestration, _READ, "tasks",
+    ),
+    Route(
+        "task/kill", task.KillTask, task.Task, lambda s: s.tasks.kill, _EXECUTE, "tasks", status=HTTPStatus.ACCEPTED
+    ),
+    Route(
+        "task/pause", task.PauseTask, task.Task,
+        lambda s: s.tasks.pause, _EXECUTE, "tasks", status=HTTPStatus.ACCEPTED,
+    ),
+    Route(
+        "task/list_task_runs", task.ListTaskRuns, list[task.TaskRun], lambda s: s.tasks.list_runs, _READ, "tasks"
+    ),
+    Route("task/get_logs_for_run", task.GetRunLogs, task.RunLogs, lambda s: s.tasks.logs, _READ, "tasks"),
+    Route("task/get_run_details", task.GetRunDetails, task.TaskRun, lambda s: s.tasks.run_details, _READ, "tasks"),
 )  # fmt: skip
 
 

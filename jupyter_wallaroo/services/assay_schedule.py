@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from jupyter_wallaroo.errors import InvalidRequest
+from jupyter_wallaroo.services import schedules
 from jupyter_wallaroo.types.assay_definition import Schedule
 from jupyter_wallaroo.types.drift import Span
 
-if TYPE_CHECKING:
-    from cronsim import CronSim
-
 MIN_INTERVAL_MS = 1000
 CRON_INTERVAL_MS = 60_000
-MAX_CRON_LENGTH = 100
-CRON_FIELDS = 5
-CRON_WITHIN_YEARS = 5
+_ZONE = "UTC"
 MAX_BACKLOG = 100_000
 """Runs that may be due already when an assay is made."""
 
@@ -72,23 +66,12 @@ def check(schedule: Schedule, now_ms: int) -> None:
 
 def _check_cron(text: str, now_ms: int) -> None:
     hint = "Write minute, hour, day, month and weekday, such as '0 1 * * *' for every day at 1:00 UTC."
-    if len(text) > MAX_CRON_LENGTH or len(text.split()) != CRON_FIELDS:
+    if len(text) > schedules.MAX_LENGTH or len(text.split()) != schedules.FIELDS:
         raise InvalidRequest(f"{text[:40]!r} is no cron expression of five fields.", hint=hint)
     run_ms = _next_cron(text, now_ms)
-    limit_ms = now_ms + CRON_WITHIN_YEARS * 366 * 86_400_000
-    if run_ms is None or run_ms > limit_ms:
-        raise InvalidRequest(
-            f"{text!r} does not come true within {CRON_WITHIN_YEARS} years.", hint="Check the day and the month."
-        )
+    if run_ms is None or run_ms > now_ms + schedules.WITHIN.total_seconds() * 1000:
+        raise InvalidRequest(f"{text!r} does not come true within five years.", hint="Check the day and the month.")
 
 
 def _next_cron(text: str, after_ms: int) -> int | None:
-    from cronsim import CronSim, CronSimError
-
-    try:
-        ticks: CronSim = CronSim(text, datetime.fromtimestamp(after_ms / 1000, UTC))
-        return int(next(ticks).timestamp() * 1000)
-    except CronSimError as error:
-        raise InvalidRequest(f"{text!r} is no cron expression: {error}.") from None
-    except StopIteration:
-        return None
+    return schedules.next_firing(text, _ZONE, after_ms)

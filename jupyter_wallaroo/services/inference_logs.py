@@ -5,6 +5,7 @@ from __future__ import annotations
 from jupyter_wallaroo.engine.frames import Buffer
 from jupyter_wallaroo.errors import MAX_SHOWN, InvalidRequest, NotFound
 from jupyter_wallaroo.services.pipelines import PipelineService
+from jupyter_wallaroo.services.task_scope import require_workspace
 from jupyter_wallaroo.services.workspaces import WorkspaceService
 from jupyter_wallaroo.store.data_directory import DataDirectory
 from jupyter_wallaroo.supervisor.supervisor import Supervisor
@@ -103,7 +104,7 @@ class InferenceLogService:
             raise InvalidRequest("Expected 'pipeline_pk_id' or 'pipeline_name'; got neither.")
         return TopicName(topic_name=str(Topic(workspace_id=workspace_id, pipeline_name=pipeline.name)))
 
-    async def partitions(self, topic_name: str) -> TopicPartitions:
+    async def partitions(self, caller: Caller, topic_name: str) -> TopicPartitions:
         """Return what a topic holds: one partition, with positions that count all records of the log.
 
         Raises
@@ -111,12 +112,12 @@ class InferenceLogService:
         NotFound
             There is no such topic.
         """
-        _, pipeline = await self._of_topic(topic_name)
+        _, pipeline = await self._of_topic(caller, topic_name)
         return TopicPartitions(
             partitions={PARTITION: Span(start=0, end=await self._archivist.rows(self._log(pipeline)))}
         )
 
-    async def topic_page(self, topic_name: str, request: TopicRecords, iterator: Iterator) -> Buffer:
+    async def topic_page(self, caller: Caller, topic_name: str, request: TopicRecords, iterator: Iterator) -> Buffer:
         """Return a page of a topic's records as an Arrow file, whose schema says how it ended.
 
         Raises
@@ -126,7 +127,7 @@ class InferenceLogService:
         InvalidRequest
             An order, page size, time or iterator that cannot be.
         """
-        topic, pipeline = await self._of_topic(topic_name)
+        topic, pipeline = await self._of_topic(caller, topic_name)
         cursor, skip = _begin(iterator)
         is_descending = _is_descending(request.order)
         if skip and is_descending:
@@ -154,12 +155,14 @@ class InferenceLogService:
         found = {DataDirectory.pipeline_of_log(name): size for name, size in self._supervisor.log_bytes.items()}
         return {pipeline_id: size for pipeline_id, size in found.items() if pipeline_id is not None}
 
-    async def _of_topic(self, name: str) -> tuple[Topic, Pipeline]:
+    async def _of_topic(self, caller: Caller, name: str) -> tuple[Topic, Pipeline]:
         topic = Topic.parse(name)
         if topic is None:
             raise NotFound(
                 f"Topic {name[:MAX_SHOWN]!r} does not exist.", hint="plateau/get_topic_name gives a pipeline's topic."
             )
+        if caller.only_workspace_id is not None:
+            require_workspace(topic.workspace_id, caller.only_workspace_id)
         workspace = await self._workspaces.require(topic.workspace_id)
         return topic, await self._pipelines.named(workspace.id, topic.pipeline_name)
 

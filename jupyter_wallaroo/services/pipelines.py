@@ -176,11 +176,14 @@ class PipelineService:
 
     async def _listed(self, pipeline: Pipeline, workspace: Workspace) -> ListedPipeline:
         versions = await self._store.read(pipelines.versions, pipeline.id)
+        deployment = await self._deployments.state_of(pipeline.id)
+        deployed = [item.version for item in versions if deployment and item.id == deployment.pipeline_version_id]
         return ListedPipeline(
             pipeline=pipeline,
             plateau_topic=str(Topic(workspace_id=workspace.id, pipeline_name=pipeline.name)),
             workspace=workspace,
-            deployment=await self._deployments.state_of(pipeline.id),
+            deployment=deployment,
+            deployed_version=deployed[0] if deployed else None,
             pipeline_version=versions[0],
             pipeline_versions=[version.version for version in versions],
             tags=await self._store.read(tags.of_pipeline, pipeline.id),

@@ -18,6 +18,7 @@ from jupyter_wallaroo.services.assays_v1 import AssayV1Service
 from jupyter_wallaroo.services.assays_v2 import AssayV2Service
 from jupyter_wallaroo.services.clock import Clock
 from jupyter_wallaroo.services.connections import ConnectionService
+from jupyter_wallaroo.services.continuous import ContinuousTasks
 from jupyter_wallaroo.services.conversion import ConversionService
 from jupyter_wallaroo.services.deployable import Deployable
 from jupyter_wallaroo.services.deployments import DeploymentService
@@ -26,6 +27,7 @@ from jupyter_wallaroo.services.inference import InferenceService
 from jupyter_wallaroo.services.inference_logs import InferenceLogService
 from jupyter_wallaroo.services.kernels import Kernels
 from jupyter_wallaroo.services.models import ModelService
+from jupyter_wallaroo.services.orchestration_tasks import TasksOfOrchestrations
 from jupyter_wallaroo.services.orchestrations import OrchestrationService
 from jupyter_wallaroo.services.overview import OverviewService
 from jupyter_wallaroo.services.packaging import PackagingService
@@ -45,6 +47,11 @@ from jupyter_wallaroo.services.step_files import StepFiles
 from jupyter_wallaroo.services.step_inference import StepInference
 from jupyter_wallaroo.services.step_results import StepResults
 from jupyter_wallaroo.services.tags import TagService
+from jupyter_wallaroo.services.task_runs import RunSettings, TaskRunner
+from jupyter_wallaroo.services.task_scheduler import TaskScheduler
+from jupyter_wallaroo.services.task_scope import TaskScope
+from jupyter_wallaroo.services.task_tokens import TaskTokens
+from jupyter_wallaroo.services.tasks import TaskService, TaskSettings
 from jupyter_wallaroo.services.traffic import TrafficService
 from jupyter_wallaroo.services.users import UserService
 from jupyter_wallaroo.services.workspace_users import WorkspaceUserService
@@ -57,6 +64,7 @@ from jupyter_wallaroo.store.secrets import Keyring
 from jupyter_wallaroo.supervisor.environments import Environments
 from jupyter_wallaroo.supervisor.spec import Limits, Resources
 from jupyter_wallaroo.supervisor.supervisor import Supervisor
+from jupyter_wallaroo.supervisor.task_folders import TaskFolders
 from jupyter_wallaroo.types.caller import Caller
 from jupyter_wallaroo.types.config import Health, Nothing, ServerConfig
 from jupyter_wallaroo.types.event import Notify
@@ -85,6 +93,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     run_history: int
     gateway_command: list[str]
     session_environments: dict[str, str]
+    tasks: TaskSettings
+    task_runs: RunSettings
+    task_days: int
 
 
 class Services:
@@ -114,6 +125,9 @@ class Services:
     supervisor: Supervisor
     queue: Queue
     runs: RunService
+    tasks: TaskService
+    task_tokens: TaskTokens
+    task_scope: TaskScope
 
     def __init__(self, settings: Settings, directory: DataDirectory, notify: Notify, kernels: Kernels) -> None:
         self._directory = directory
@@ -224,6 +238,7 @@ class Services:
         )
         self.queue = Queue(interactive=settings.interactive_runs, background=settings.background_runs)
         self.runs = self._make_runs(settings, kernels, notify)
+        self._open_tasks(settings, clock, notify)
 
     def _make_runs(self, settings: Settings, kernels: Kernels, notify: Notify) -> RunService:
         files = StepFiles(self._directory.steps, Blobs(self._directory.step_blobs))
@@ -254,6 +269,43 @@ class Services:
             make_execution=make_execution,
             notify=notify,
             history=settings.run_history,
+        )
+
+    def _open_tasks(self, settings: Settings, clock: Clock, notify: Notify) -> None:
+        folders = TaskFolders(self._directory.tasks)
+        self.task_tokens = TaskTokens()
+        self.task_scope = TaskScope(self._store)
+        runner = TaskRunner(
+            store=self._store,
+            folders=folders,
+            orchestrations=self.orchestrations,
+            tokens=self.task_tokens,
+            settings=settings.task_runs,
+            notify=notify,
+        )
+        continuous = ContinuousTasks(self._store, runner, clock)
+        self._task_scheduler = TaskScheduler(
+            store=self._store,
+            runner=runner,
+            continuous=continuous,
+            queue=self.queue,
+            folders=folders,
+            clock=clock,
+            kept_days=settings.task_days,
+            notify=notify,
+        )
+        self.orchestrations.tasks = TasksOfOrchestrations(self._store, folders)
+        self.tasks = TaskService(
+            store=self._store,
+            workspaces=self.workspaces,
+            orchestrations=self.orchestrations,
+            scheduler=self._task_scheduler,
+            continuous=continuous,
+            runner=runner,
+            folders=folders,
+            clock=clock,
+            settings=settings.tasks,
+            notify=notify,
         )
 
     @classmethod
@@ -292,6 +344,7 @@ class Services:
             self._assay_runner.start()
             await self.runs.restore()
             await self.sessions.restore()
+            await self._task_scheduler.start()
         except BaseException:
             await self.close(drain_s=0)
             raise
@@ -299,7 +352,7 @@ class Services:
 
     async def close(self, *, drain_s: float) -> None:
         """Let requests under way finish, end every process, close the store."""
-        await self.queue.stop()
+        await self._task_scheduler.stop()
         await self.sessions.close()
         await self._assay_runner.stop()
         await self.conversions.stop()
@@ -312,7 +365,7 @@ class Services:
 
     async def is_busy(self) -> bool:
         """Tell whether anything is under way or waits, so that a Hub must not cull the server."""
-        at_work = self.supervisor.is_busy or self.queue.is_busy or self._packaging.is_busy
+        at_work = self.supervisor.is_busy or self._task_scheduler.is_busy or self._packaging.is_busy
         return at_work or await self.sessions.is_busy()
 
     async def health(self, caller: Caller, request: Nothing) -> Health:

@@ -50,7 +50,8 @@ class WorkspaceService:
 
     async def list_workspaces(self, caller: Caller, request: ListWorkspaces) -> WorkspaceList:
         """Return all workspaces, or those a user created, with what they hold."""
-        return WorkspaceList(workspaces=await self._store.read(workspaces.all_with_contents, request.user_id))
+        found = await self._store.read(workspaces.all_with_contents, request.user_id)
+        return WorkspaceList(workspaces=[item for item in found if caller.only_workspace_id in (None, item.id)])
 
     async def get(self, caller: Caller, request: GetWorkspace) -> WorkspaceContents:
         """Return one workspace with what it holds; without id and name, the caller's default one."""
@@ -70,6 +71,8 @@ class WorkspaceService:
 
     async def required_or_default(self, caller: Caller, workspace_id: int | None) -> Workspace:
         """Return a workspace by id, or the caller's default one when none is given."""
+        if workspace_id is None:
+            workspace_id = caller.only_workspace_id
         default = await self._store.read(users.default_workspace_id, caller.user.id)
         return await self.require(default if workspace_id is None else workspace_id)
 

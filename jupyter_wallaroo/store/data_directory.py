@@ -106,6 +106,11 @@ class DataDirectory:
         """Where each session has a private directory, which outlives the server as the session does."""
         return self.path / "sessions"
 
+    @property
+    def tasks(self) -> Path:
+        """Where runs of tasks work and log."""
+        return self.path / "tasks"
+
     def pipeline_log(self, pipeline_id: int) -> Path:
         """Return the directory of one pipeline's inference log."""
         return self.logs / f"{_LOG_PREFIX}{pipeline_id}"

@@ -250,6 +250,36 @@ def sessions(db: Database) -> None:
     _execute(db, _SESSIONS)
 
 
+_TASKS = """
+CREATE TABLE tasks (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, name TEXT,
+    orchestration_id TEXT NOT NULL REFERENCES orchestrations(id), orch_sha TEXT NOT NULL,
+    workspace_id INTEGER NOT NULL REFERENCES workspaces(id), owner_id TEXT NOT NULL REFERENCES users(id),
+    run_type TEXT NOT NULL, arguments TEXT NOT NULL, timeout_s INTEGER, debug INTEGER NOT NULL,
+    schedule TEXT, time_zone TEXT, next_fire_ms INTEGER,
+    killed INTEGER NOT NULL DEFAULT 0, paused INTEGER NOT NULL DEFAULT 0, failures INTEGER NOT NULL DEFAULT 0,
+    created_at TEXT NOT NULL, updated_at TEXT NOT NULL
+) STRICT;
+CREATE INDEX tasks_by_workspace ON tasks(workspace_id, number);
+CREATE INDEX tasks_due ON tasks(next_fire_ms) WHERE next_fire_ms IS NOT NULL;
+CREATE TABLE task_runs (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,
+    task_id TEXT NOT NULL REFERENCES tasks(id), fire_ms INTEGER NOT NULL, missed INTEGER NOT NULL,
+    orch_sha TEXT NOT NULL, state TEXT NOT NULL, reason TEXT, exit_code INTEGER,
+    created_at TEXT NOT NULL, started_at TEXT, updated_at TEXT NOT NULL,
+    UNIQUE (task_id, fire_ms)
+) STRICT;
+CREATE INDEX task_runs_by_task ON task_runs(task_id, number);
+CREATE INDEX task_runs_open ON task_runs(state) WHERE state IN ('queued', 'running');
+"""
+
+
+@migrations()
+def tasks(db: Database) -> None:
+    """Add tasks, when each fires next, and their runs, each firing at most once."""
+    _execute(db, _TASKS)
+
+
 def _execute(db: Database, statements: str) -> None:
     for statement in statements.split(";"):
         if statement.strip():

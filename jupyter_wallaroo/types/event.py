@@ -7,13 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import StrEnum
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from msgspec import Struct
 
-from jupyter_wallaroo.types.assay_definition import StoredAssay
-from jupyter_wallaroo.types.model import ModelVersion
-from jupyter_wallaroo.types.orchestration import StoredOrchestration
+from jupyter_wallaroo.types.names import instant_of
+
+if TYPE_CHECKING:  # importing the extension stays cheap: only what is told is made here
+    from jupyter_wallaroo.types.assay_definition import StoredAssay
+    from jupyter_wallaroo.types.model import ModelVersion
+    from jupyter_wallaroo.types.orchestration import StoredOrchestration
+    from jupyter_wallaroo.types.task import StoredRun, StoredTask
 
 UNDEPLOYED = "Undeployed"
 """What a deployment's status is in its last event; the others are those of ``status/get_deployment``."""
@@ -126,6 +130,48 @@ class AssayChanged(Struct, frozen=True, kw_only=True):
         )
 
 
+class TaskChanged(Struct, frozen=True, kw_only=True):
+    """A task was made, killed, paused or goes on; ``status`` is that of ``task/get_by_id``."""
+
+    task_id: str
+    task: str | None
+    workspace_id: int
+    run_type: str
+    status: str
+
+
+class TaskRunChanged(Struct, frozen=True, kw_only=True):
+    """A run of a task waits, has begun, was skipped, or ended and nothing of it is left; ``reason`` says why it failed.
+
+    ``missed`` is how many firings it stands for that came while the server was away, 0 when it is on time.
+    """
+
+    run_id: str
+    task_id: str
+    task: str | None
+    workspace_id: int
+    run_type: str
+    fire_time: str
+    missed: int
+    state: str
+    reason: str | None
+
+    @classmethod
+    def of(cls, task: StoredTask, run: StoredRun) -> TaskRunChanged:
+        """Return the event for a run as it is now."""
+        return cls(
+            run_id=run.id,
+            task_id=task.id,
+            task=task.name,
+            workspace_id=task.workspace_id,
+            run_type=task.run_type.value,
+            fire_time=instant_of(run.fire_ms),
+            missed=run.missed,
+            state=run.state.value,
+            reason=run.reason,
+        )
+
+
 DELETED = "deleted"
 """What an orchestration's status is in its last event; the others are those of `OrchestrationStatus`."""
 
@@ -181,6 +227,8 @@ Event: TypeAlias = (
     | OrchestrationChanged
     | RunChanged
     | RunStepChanged
+    | TaskChanged
+    | TaskRunChanged
 )
 
 Notify: TypeAlias = Callable[[Event], None]

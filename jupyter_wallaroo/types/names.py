@@ -92,3 +92,8 @@ def now() -> datetime:
 def instant(moment: datetime) -> str:
     """Return an aware ``moment`` as the wire shows it, e.g. ``2023-10-05T20:25:45.560874+00:00`` (S2-15)."""
     return moment.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def instant_of(epoch_ms: int) -> str:
+    """Return an instant given in ms since the epoch as the wire shows it."""
+    return instant(datetime.fromtimestamp(epoch_ms / 1000, UTC))

@@ -100,6 +100,8 @@ class ListedPipeline(Struct, frozen=True, kw_only=True):
     pipeline_versions: list[str]
     """UUIDs, newest first (S2-21)."""
     tags: list[Tag] = []
+    deployed_version: str | None = None
+    """Beyond the vendor's fields: the UUID of the deployed version; after a rollback not the newest."""
 
 
 class ListPipelines(Struct, frozen=True, kw_only=True):

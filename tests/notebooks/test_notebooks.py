@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,14 @@ import nbformat
 import pytest
 
 from jupyter_wallaroo.demo.server import PrivateServer
+from jupyter_wallaroo.magics.registry import VERBS
 from tests.counterparts import BigQueryService
 from tests.kernel import Kernel, Output
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
 NAMES = sorted(path.name for path in FOLDER.glob("*.ipynb"))
+LIMIT_S = 60.0
+"""How long the first notebook may take, server and kernel included."""
 SECRETS = re.compile(
     r"(?i)BEGIN [A-Z ]*PRIVATE KEY|bearer\s+[a-z0-9._-]{16,}|eyJ[\w-]{20,}|(password|secret|token)\s*=\s*['\"]\w{8,}"
 )
@@ -46,7 +50,33 @@ def test_it_is_fit_to_be_shared(name: str) -> None:
 
 def test_the_folder_has_the_notebooks() -> None:
     """They are numbered without a gap."""
-    assert [name[:2] for name in NAMES] == [f"{number:02d}" for number in range(1, len(NAMES) + 1)]
+    assert [name[:2] for name in NAMES] == [f"{number:02d}" for number in range(len(NAMES))]
+
+
+def test_start_here(tmp_path: Path) -> None:
+    """From a variable to a watched endpoint in less than a minute, with every magic there is."""
+    started = time.monotonic()
+    with PrivateServer(tmp_path) as server, Kernel(server) as kernel:
+        outputs = run(kernel, "00-start-here.ipynb")
+        assert time.monotonic() - started < LIMIT_S
+        assert kernel.value("bool((results['out.predictions'] == classifier.predict(X_test)).all())")
+        assert kernel.value("len(log), 'out_forest.predictions' in log, len(from_connection)") == [100, True, 143]
+    plain = "\n".join(output.plain for output in outputs)
+    printed = "".join(output.text for output in outputs)
+    assert "0 of 143 labels changed" in printed
+    assert "● Running 2/2" in plain and "○ not deployed" in plain
+    assert "P99 MS" in plain and "jupyter-wallaroo doctor" in plain
+    assert "+ step 1" in printed and "forest" in printed
+
+
+def test_start_here_shows_every_magic() -> None:
+    """Each verb has an example there that is executed."""
+    lines = [line for cell in cells("00-start-here.ipynb", "code") for line in cell.splitlines()]
+    for verb in VERBS:
+        for name in [f"{verb.name} {item.name}" for item in verb.verbs] or [verb.name]:
+            assert any(f"%wl {name}" in line and "%%wl" not in line for line in lines), name
+            is_cell = (next((item for item in verb.verbs if name.endswith(item.name)), verb)).cell
+            assert not is_cell or any(line.startswith(f"%%wl {name}") for line in lines), name
 
 
 def test_deploy_and_infer(tmp_path: Path) -> None:

@@ -197,7 +197,7 @@ def test_every_route_is_in_the_openapi_document(client: httpx.Client) -> None:
     assert wanted <= set(document["components"]["schemas"])
     for route in ROUTES:
         (success,) = set(document["paths"][f"/{route.address}"][route.method.lower()]["responses"]) - {"default"}
-        status = int(getattr(route.handler, "status", 200))
+        status = int(getattr(route.handler, "status", route.status))
         assert success == ("204" if route.response is None else str(status))
 
 

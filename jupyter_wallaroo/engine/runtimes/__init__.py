@@ -15,7 +15,6 @@ from typing import Protocol
 import pyarrow as pa
 
 from jupyter_wallaroo.codec.batch import Batch, Tensor
-from jupyter_wallaroo.errors import InvalidModel, without_paths
 from jupyter_wallaroo.types.framework import Framework
 from jupyter_wallaroo.types.model import Signature
 from jupyter_wallaroo.types.plan import Inspect, Inspected, PlannedModel
@@ -32,8 +31,6 @@ _MODULES = {
     Framework.HAYSTACK: "haystack",
 }
 _HUGGING_FACE = "huggingface"
-
-MAX_REASON = 300
 
 
 class Runtime(Protocol):
@@ -90,29 +87,3 @@ def load(model: PlannedModel, threads: int) -> ColumnRuntime:
 def _module(framework: Framework, label: str) -> ModuleType:
     name = _MODULES.get(framework, _HUGGING_FACE)
     return importlib.import_module(f"{__name__}.{name}")
-
-
-def need(library: str, extra: str, label: str) -> ModuleType:
-    """Return an imported library, or say which extra brings it.
-
-    Raises
-    ------
-    InvalidModel
-        It is not installed, or cannot be imported.
-    """
-    try:
-        return importlib.import_module(library)
-    except ImportError as error:
-        raise InvalidModel(
-            f"{label} needs the library {library!r}, which cannot be imported here ({said(error)}).",
-            hint=f"pip install 'jupyter-wallaroo[{extra}]', or name the library in the model's requirements.",
-        ) from None
-
-
-def said(error: BaseException) -> str:
-    """Return what an error of somebody else's code says, in one line, without paths of this machine."""
-    try:
-        text = without_paths(" ".join(str(error).split()))
-    except Exception:  # noqa: BLE001  even saying it is somebody else's code
-        text = ""
-    return f"{type(error).__name__}: {text[:MAX_REASON]}" if text else f"{type(error).__name__}."

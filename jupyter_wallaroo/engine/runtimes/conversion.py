@@ -10,9 +10,10 @@ import numpy as np
 import pyarrow as pa
 
 from jupyter_wallaroo.codec import schema
-from jupyter_wallaroo.codec.batch import Batch, Cells, Column, python_values
+from jupyter_wallaroo.codec.batch import Batch, Cells, python_values
 from jupyter_wallaroo.codec.cast import to_tensor
-from jupyter_wallaroo.engine.runtimes import said
+from jupyter_wallaroo.conversion.comparison import TOLERANCE, Incomparable, compare_all
+from jupyter_wallaroo.conversion.libraries import said
 from jupyter_wallaroo.engine.runtimes.onnx import OnnxRuntime
 from jupyter_wallaroo.errors import InvalidInput, InvalidModel
 from jupyter_wallaroo.types.framework import Runtime
@@ -21,8 +22,6 @@ from jupyter_wallaroo.types.plan import Inspect, Inspected
 
 INPUT = "inputs"
 """What a converted model's only input is called when no schema names it."""
-TOLERANCE = 1e-4
-"""How far a number of the converted model may be off, relative to the larger of it and one."""
 GENERATED_ROWS = 64
 """Rows of random features that both are compared on when no sample came."""
 
@@ -90,11 +89,7 @@ def _compare(sample: list[dict[str, Any]] | None, name: str, original: Original,
     expected = _answers(original, name, rows)
     feed = to_tensor(rows, spec, name, "sample")
     answers = runtime.run({name: feed})
-    worst = 0.0
-    for output, column in expected.items():
-        if output not in answers:
-            raise NotConverted(f"the converted model has no output {output!r}")
-        worst = max(worst, _difference(output, column, answers[output]))
+    worst = _largest_difference(expected, answers)
     kind = "rows of the sample" if sample else "generated rows"
     return f"answers {len(rows)} {kind} as the original does (largest difference {worst:.1e})"
 
@@ -112,24 +107,20 @@ def _only_input(signature: Signature) -> TensorSpec:
     return signature.inputs[0]
 
 
-def _difference(output: str, expected: Column, got: Column) -> float:
+def _largest_difference(expected: Batch, got: Batch) -> float:
     try:
-        first, second = (np.array(python_values(column)) for column in (expected, got))
-    except ValueError:
-        raise NotConverted(f"output {output!r} has lists of different lengths") from None
-    if (first.dtype.kind in "fiu") != (second.dtype.kind in "fiu"):
-        raise NotConverted(f"output {output!r} has the type {second.dtype} after conversion, {first.dtype} before")
-    if first.size == second.size:
-        second = second.reshape(first.shape)
-    if first.shape != second.shape:
-        raise NotConverted(f"output {output!r} has the shape {second.shape} after conversion, {first.shape} before")
-    if first.dtype.kind not in "fiu":
-        off = int((first != second).sum())
-        if off:
-            raise NotConverted(f"{off} of {first.size} values of {output!r} differ after conversion")
-        return 0.0
-    scale = np.maximum(np.abs(first), 1.0)
-    worst = float((np.abs(first.astype(float) - second.astype(float)) / scale).max(initial=0.0))
-    if not worst <= TOLERANCE:
-        raise NotConverted(f"output {output!r} differs by {worst:.1e} after conversion; at most {TOLERANCE:g} is taken")
-    return worst
+        found = compare_all(_plain(expected), _plain(got))
+    except Incomparable as reason:
+        raise NotConverted(str(reason)) from None
+    for item in found:
+        if item.changed:
+            raise NotConverted(f"{item.changed} of {item.labels} values of {item.output!r} differ after conversion")
+        if not item.is_kept:
+            raise NotConverted(
+                f"output {item.output!r} differs by {item.largest:.1e} after conversion; at most {TOLERANCE:g} is taken"
+            )
+    return max((item.largest for item in found), default=0.0)
+
+
+def _plain(columns: Batch) -> dict[str, list[Any]]:
+    return {name: python_values(column) for name, column in columns.items()}

@@ -9,10 +9,8 @@ import numpy as np
 import pyarrow as pa
 
 from jupyter_wallaroo.codec.batch import Batch
+from jupyter_wallaroo.conversion.outputs import answers
 from jupyter_wallaroo.engine.runtimes import arrays
-
-PREDICTIONS = "predictions"
-PROBABILITIES = "probabilities"
 
 
 class Estimator:
@@ -30,14 +28,7 @@ class Estimator:
 
     def run(self, columns: Mapping[str, pa.Array]) -> Batch:
         """Return ``predictions``, and ``probabilities`` where the model has them (see `ColumnRuntime.run`)."""
-        features = self._features(columns)
-        model = self._model
-        outputs: dict[str, Any] = {
-            PREDICTIONS: model.predict(features) if hasattr(model, "predict") else model.transform(features)
-        }
-        if hasattr(model, "predict_proba"):
-            outputs[PROBABILITIES] = model.predict_proba(features)
-        return arrays.to_columns({name: dense(values) for name, values in outputs.items()})
+        return arrays.to_columns(answers(self._model, self._features(columns)))
 
     def _features(self, columns: Mapping[str, pa.Array]) -> Any:
         """Return the matrix or frame: one column of lists holds all features, else each column is one."""
@@ -50,8 +41,3 @@ class Estimator:
 
         frame = pd.DataFrame(only, columns=self._names) if is_matrix else pd.DataFrame(given)
         return frame[self._names]
-
-
-def dense(values: Any) -> Any:
-    """Return a matrix that a model gave as sparse as a plain one."""
-    return values.toarray() if hasattr(values, "toarray") else values

@@ -18,7 +18,8 @@ import numpy as np
 import pyarrow as pa
 
 from jupyter_wallaroo.codec.batch import Batch
-from jupyter_wallaroo.engine.runtimes import arrays, need
+from jupyter_wallaroo.conversion.libraries import need
+from jupyter_wallaroo.engine.runtimes import arrays
 from jupyter_wallaroo.engine.runtimes.stored import check_pinned
 from jupyter_wallaroo.engine.unpacking import entries, open_archive, read, unpack
 from jupyter_wallaroo.errors import InvalidInput, InvalidModel

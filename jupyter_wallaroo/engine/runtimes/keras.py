@@ -12,7 +12,8 @@ from typing import Any
 import pyarrow as pa
 
 from jupyter_wallaroo.codec.batch import Batch
-from jupyter_wallaroo.engine.runtimes import arrays, need
+from jupyter_wallaroo.conversion.libraries import need
+from jupyter_wallaroo.engine.runtimes import arrays
 from jupyter_wallaroo.engine.runtimes.stored import check_pinned
 from jupyter_wallaroo.engine.unpacking import entries, open_archive
 from jupyter_wallaroo.errors import InvalidModel

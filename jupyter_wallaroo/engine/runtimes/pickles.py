@@ -18,7 +18,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from jupyter_wallaroo.engine.runtimes import need, said
+from jupyter_wallaroo.conversion.libraries import need, said
 from jupyter_wallaroo.errors import InvalidModel
 
 _SKLEARN = (

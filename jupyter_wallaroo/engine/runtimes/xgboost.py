@@ -9,16 +9,15 @@ from typing import Any
 import pyarrow as pa
 
 from jupyter_wallaroo.codec.batch import Batch
-from jupyter_wallaroo.engine.runtimes import arrays, need, pickles
+from jupyter_wallaroo.conversion.libraries import need
+from jupyter_wallaroo.conversion.outputs import PREDICTIONS
+from jupyter_wallaroo.conversion.xgboost import EXTRA, of_matrix
+from jupyter_wallaroo.engine.runtimes import arrays, pickles
 from jupyter_wallaroo.engine.runtimes.conversion import converted
-from jupyter_wallaroo.engine.runtimes.estimators import PREDICTIONS, PROBABILITIES, Estimator
-from jupyter_wallaroo.engine.runtimes.sklearn import renamed
+from jupyter_wallaroo.engine.runtimes.estimators import Estimator
 from jupyter_wallaroo.engine.runtimes.stored import read_pinned
 from jupyter_wallaroo.errors import InvalidModel, without_paths
 from jupyter_wallaroo.types.plan import Inspect, Inspected, PlannedModel
-
-_EXTRA = "xgboost"
-_OPSET = 15
 
 
 def check(request: Inspect) -> Inspected:
@@ -32,8 +31,8 @@ def check(request: Inspect) -> Inspected:
         )
     model = _read(body, request.label)
     if not isinstance(model, BoosterModel):
-        return converted(request, Estimator(model), lambda name: _onnx(model, name, request.label))
-    return converted(request, model, lambda name: _onnx(model.booster, name, request.label))
+        return converted(request, Estimator(model), lambda name: of_matrix(model, name, request.label))
+    return converted(request, model, lambda name: of_matrix(model.booster, name, request.label))
 
 
 def is_pickle(body: bytes) -> bool:
@@ -69,9 +68,9 @@ class BoosterModel:
 
 
 def _read(body: bytes, label: str) -> Any:
-    xgboost = need("xgboost", _EXTRA, label)
+    xgboost = need("xgboost", EXTRA, label)
     if is_pickle(body):
-        model = pickles.read(body, label, _EXTRA)
+        model = pickles.read(body, label, EXTRA)
         if isinstance(model, xgboost.Booster):
             return BoosterModel(model, xgboost)
         if not hasattr(model, "predict"):
@@ -86,15 +85,3 @@ def _read(body: bytes, label: str) -> Any:
             f"{label} is not an XGBoost model: {reason}.", hint="Save it with model.save_model('model.json')."
         ) from None
     return BoosterModel(booster, xgboost)
-
-
-def _onnx(model: Any, name: str, label: str) -> Any:
-    convert = need("onnxmltools.convert", _EXTRA, label)
-    types = need("onnxmltools.convert.common.data_types", _EXTRA, label)
-    features = model.num_features() if hasattr(model, "num_features") else model.n_features_in_
-    initial = [(name, types.FloatTensorType([None, features]))]
-    return renamed(convert.convert_xgboost(model, initial_types=initial, target_opset=_OPSET), _outputs(model))
-
-
-def _outputs(model: Any) -> list[str]:
-    return [PREDICTIONS, PROBABILITIES] if hasattr(model, "predict_proba") else [PREDICTIONS]

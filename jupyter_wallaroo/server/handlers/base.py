@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from http import HTTPStatus
 from inspect import isawaitable
-from typing import TYPE_CHECKING, Any, ClassVar, cast, get_origin
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast, get_origin
 
 import msgspec
 from jupyter_server._tz import utcnow
@@ -37,6 +37,8 @@ DROPPED_BODY_BYTES = 16 * 2**20
 
 _NO_LIMIT = 1 << 60
 
+Request = TypeVar("Request")
+
 _encode = msgspec.json.Encoder().encode
 
 
@@ -50,6 +52,8 @@ class WallarooHandler(JupyterHandler):
     route: ClassVar[Route]
     body_limit: int = 2**20
     user: User
+    only_workspace_id: int | None = None
+    """The workspace that a task's token opens, None for everybody else."""
     _is_dropping = False
 
     @property
@@ -117,7 +121,10 @@ class WallarooHandler(JupyterHandler):
         connection.set_max_body_size(_NO_LIMIT)  # ours are kept while the body comes in, and answered as JSON
 
     async def _authorize(self) -> None:
-        user = await self.app.identities.authenticate(self)
+        grant = self.app.task_grant(self.request.headers.get("Authorization", ""))
+        if grant is not None:
+            self.only_workspace_id = grant.workspace_id
+        user = await self.app.identities.authenticate(self, None if grant is None else grant.user)
         if user is None:
             raise Unauthenticated(
                 "No valid token came with the request.",
@@ -134,13 +141,23 @@ class WallarooHandler(JupyterHandler):
         allowed = self.authorizer.is_authorized(self, user, self.route.action, resource)
         if not (await allowed if isawaitable(allowed) else allowed):
             raise Forbidden(f"{user.username!r} may not {self.route.action} {resource}.")
+        if grant is not None:
+            self.app.services.task_scope.require_open(self.route.path, self.route.request, self.route.query)
+            self.user = grant.user
+            return
         username, display_name = self.app.identities.username(self.identity_provider, user)
         self.user = await self.app.services.users.identify(username, display_name)
 
     @property
     def caller(self) -> Caller:
         """Who is calling, for the services."""
-        return Caller(self.user, self.api_url)
+        return Caller(self.user, self.api_url, self.only_workspace_id)
+
+    async def narrowed(self, request: Request) -> Request:
+        """Return a request as it may be served: that of a task stays within the task's workspace."""
+        if self.only_workspace_id is None:
+            return request
+        return await self.app.services.task_scope.narrowed(request, self.only_workspace_id)
 
     def _refuse_foreign_pages(self) -> None:
         """Refuse what only a page of another site would send with our user's cookie (SECURITY A6)."""

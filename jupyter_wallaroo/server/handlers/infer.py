@@ -12,6 +12,7 @@ from tornado.web import authenticated, stream_request_body
 from jupyter_wallaroo.engine.arena import Region
 from jupyter_wallaroo.errors import InvalidRequest, Unavailable
 from jupyter_wallaroo.server.handlers.json_body import BodyHandler
+from jupyter_wallaroo.store.task_scope import Key
 from jupyter_wallaroo.supervisor.deployment import Deployment
 from jupyter_wallaroo.types.plan import Answered, MediaType
 
@@ -69,6 +70,9 @@ class InferHandler(BodyHandler):
         deploy_id, number, *rest = self.path_args
         pipeline_name = rest[0] if rest else None
         self._deployment = self.app.services.inference.find(int(number), f"{deploy_id}-{number}", pipeline_name)
+        if self.only_workspace_id is not None:
+            pipeline_id = self._deployment.spec.pipeline_id
+            await self.app.services.task_scope.require(Key.PIPELINE, pipeline_id, self.only_workspace_id)
         self._media = negotiate(self.request.headers.get("Content-Type", ""), self.request.headers.get("Accept", ""))
         self._reserve()
 

@@ -65,7 +65,7 @@ class PostHandler(BodyHandler):
             value = await asyncio.to_thread(document, body)
         else:
             value = document(body)
-        return self.converted(value | self.path_kwargs, self.route.request, strict=True)
+        return await self.narrowed(self.converted(value | self.path_kwargs, self.route.request, strict=True))
 
     @property
     def media_type(self) -> str:
@@ -90,6 +90,7 @@ class PostHandler(BodyHandler):
             self.set_status(HTTPStatus.NO_CONTENT)
             self.finish()
         else:
+            self.set_status(self.route.status)
             self.answer(value)
 
 

@@ -33,7 +33,7 @@ class TopicHandler(BodilessHandler):
     @authenticated
     async def get(self, topic: str) -> None:
         """Answer the request."""
-        self.answer(await self.app.services.inference_logs.partitions(topic))
+        self.answer(await self.app.services.inference_logs.partitions(self.caller, topic))
 
 
 @stream_request_body
@@ -44,6 +44,6 @@ class TopicRecordsHandler(PostHandler):
     async def post(self, topic: str) -> None:
         """Answer the request."""
         service = self.app.services.inference_logs
-        page = await service.topic_page(topic, self.decode_query(), await self.decode())
+        page = await service.topic_page(self.caller, topic, self.decode_query(), await self.decode())
         self.set_header("Content-Type", MediaType.ARROW.value)
         self.finish(bytes(page))

@@ -136,13 +136,13 @@ class MultipartUploadHandler(FormUploadHandler):
 
     async def check_metadata(self, metadata: bytes) -> None:
         """Refuse what cannot be a model, whatever the file."""
-        await self.app.services.models.check_upload(_document(metadata, UploadModel))
+        await self.app.services.models.check_upload(await self.narrowed(_document(metadata, UploadModel)))
 
     @authenticated
     async def post(self) -> None:
         """Make a model version of what came."""
         incoming = await self.received()
-        request = _document(self.form.finish(), UploadModel)
+        request = await self.narrowed(_document(self.form.finish(), UploadModel))
         uploaded = await self.app.services.models.finish_upload(
             self.caller, request, incoming, self.form.file_name, waits=self.waits
         )
@@ -167,7 +167,7 @@ class RawUploadHandler(UploadHandler):
         """Check the query before the bytes come."""
         names = ("name", "workspace_id", "visibility", "sha")
         query = {name: self.get_query_argument(name) for name in names if self.get_query_argument(name, None)}
-        self._request = _convert(query, UploadModel, strict=False)
+        self._request = await self.narrowed(_convert(query, UploadModel, strict=False))
         self._file_name = self.get_query_argument("filename", self._request.name)
         await self.app.services.models.check_upload(self._request)
 

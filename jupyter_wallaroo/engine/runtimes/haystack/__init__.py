@@ -17,8 +17,8 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from jupyter_wallaroo.codec import schema
+from jupyter_wallaroo.conversion.libraries import need
 from jupyter_wallaroo.engine import unpacking
-from jupyter_wallaroo.engine.runtimes import need
 from jupyter_wallaroo.engine.runtimes.haystack import definition, documents
 from jupyter_wallaroo.engine.runtimes.haystack.definition import EXTRA, MAX_TEXT_BYTES, Definition
 from jupyter_wallaroo.engine.runtimes.stored import check_pinned

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from jupyter_wallaroo.engine.runtimes import need
+from jupyter_wallaroo.conversion.libraries import need
 from jupyter_wallaroo.engine.runtimes.haystack import documents
 from jupyter_wallaroo.errors import InvalidModel, not_found
 

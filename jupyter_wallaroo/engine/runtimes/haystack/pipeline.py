@@ -12,7 +12,7 @@ from haystack.document_stores.in_memory import InMemoryDocumentStore
 from haystack.document_stores.types import DuplicatePolicy
 
 from jupyter_wallaroo.codec.batch import Batch
-from jupyter_wallaroo.engine.runtimes import said
+from jupyter_wallaroo.conversion.libraries import said
 from jupyter_wallaroo.engine.runtimes.haystack import values
 from jupyter_wallaroo.engine.runtimes.haystack.definition import Definition
 from jupyter_wallaroo.engine.runtimes.haystack.sockets import Socket, Sockets, described

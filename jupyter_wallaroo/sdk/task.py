@@ -1,0 +1,206 @@
+"""Tasks: orchestrations that the server runs once, on a schedule, or all the time (S5-34 to S5-38)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from jupyter_wallaroo.sdk import display
+from jupyter_wallaroo.sdk.noun import Noun
+from jupyter_wallaroo.sdk.task_run import TaskRun, TaskRuns
+from jupyter_wallaroo.types import task as wire
+from jupyter_wallaroo.types.task import RunType, TaskStatus
+
+if TYPE_CHECKING:
+    from jupyter_wallaroo.sdk.client import Client
+
+_KINDS = {
+    RunType.ONCE: "Temporary Run",
+    RunType.SCHEDULED: "Scheduled Run",
+    RunType.CONTINUOUS: "Continuous Run",
+}
+_RESTING = (TaskStatus.SUCCESS, TaskStatus.FAILED, TaskStatus.TIMED_OUT, TaskStatus.KILLED, TaskStatus.PAUSED)
+
+
+class Task(Noun[wire.Task]):
+    """A task of this server."""
+
+    @classmethod
+    def fetch(cls, client: Client, task_id: str) -> Task:
+        """Return the task with a UUID, or raise `EntityNotFoundError`."""
+        return cls(client, client.api.call("task/get_by_id", wire.GetTask(id=task_id), wire.Task))
+
+    def refresh(self) -> Task:
+        """Ask the server how it is by now, and return the task itself."""
+        self._facts = Task.fetch(self._client, self.id())._facts
+        return self
+
+    def id(self) -> str:
+        """Return the task's UUID."""
+        return self._facts.id
+
+    def name(self) -> str | None:
+        """Return its name, None where it was given none."""
+        return self._facts.name
+
+    def workspace_id(self) -> int:
+        """Return the id of the workspace it is in."""
+        return self._facts.workspace_id
+
+    def workspace_name(self) -> str:
+        """Return the name of the workspace it is in."""
+        return self._facts.workspace_name
+
+    def orchestration_id(self) -> str:
+        """Return the UUID of the orchestration that it runs."""
+        return self._facts.orch_id
+
+    def input_data(self) -> dict[str, Any]:
+        """Return its arguments, which ``task_args()`` gives in the task."""
+        return self._facts.input_data
+
+    def run_type(self) -> str:
+        """Return when it runs: Temporary Run, Scheduled Run or Continuous Run."""
+        return _KINDS[self._facts.run_type]
+
+    def schedule(self) -> str | None:
+        """Return the five fields of cron, None where it has no schedule."""
+        return self._facts.schedule
+
+    def time_zone(self) -> str | None:
+        """Return the time zone that the schedule is meant in, None where it has none."""
+        return self._facts.time_zone
+
+    def next_firings(self) -> list[datetime]:
+        """Return when it fires next, in the time zone of its schedule, from the server; empty where it does not."""
+        self.refresh()
+        return _firings(self._facts)
+
+    def status(self) -> str:
+        """Return how it is, from the server: pending, started, success, failed, killed and so on."""
+        return self.refresh()._facts.status.value
+
+    def is_active(self) -> bool:
+        """Return whether it runs or will run, from the server."""
+        return self.refresh()._is_active()
+
+    def created_at(self) -> datetime:
+        """Return when it was made."""
+        return display.moment(self._facts.created_at)
+
+    def updated_at(self) -> datetime:
+        """Return when it was changed last."""
+        return display.moment(self._facts.updated_at)
+
+    def last_runs(self, limit: int | None = None, status: str | None = None) -> TaskRuns:
+        """Return its runs, newest first, from the server.
+
+        Parameters
+        ----------
+        limit
+            How many, at most 1,000; default 100.
+        status
+            Only those: ``success``, ``failure``, ``running``, ``timed_out``, ``killed`` or, the default, ``all``.
+        """
+        request = wire.ListTaskRuns(task_id=self.id(), limit=limit, status=status)
+        found = self._client.api.call("task/list_task_runs", request, list[wire.TaskRun])
+        return TaskRuns(TaskRun(self._client, item) for item in found)
+
+    def kill(self) -> str:
+        """Have it never run again and end its runs; return its status, ``pending_kill`` until they have ended."""
+        return self._change("task/kill", wire.KillTask(id=self.id()))
+
+    def pause(self) -> str:
+        """Have it rest until `resume`, and return its status.
+
+        Raises
+        ------
+        Conflict
+            It runs only once, or is killed.
+        """
+        return self._change("task/pause", wire.PauseTask(id=self.id(), pause=True))
+
+    def resume(self) -> str:
+        """Have it go on after `pause`, and return its status; what it missed meanwhile is not made up for."""
+        return self._change("task/pause", wire.PauseTask(id=self.id(), pause=False))
+
+    def _change(self, path: str, request: wire.KillTask | wire.PauseTask) -> str:
+        self._facts = self._client.api.call(path, request, wire.Task)
+        return self._facts.status.value
+
+    def _is_active(self) -> bool:
+        return not self._facts.killed and self._facts.status not in _RESTING
+
+    def _cells(self) -> tuple[object, ...]:
+        facts = self._facts
+        return (
+            facts.id,
+            facts.name,
+            facts.last_runs[0].status.value if facts.last_runs else TaskRuns.nothing,
+            self.run_type(),
+            self._is_active(),
+            f"{facts.schedule} ({facts.time_zone})" if facts.schedule else "-",
+            display.short_moment(self.created_at()),
+            display.short_moment(self.updated_at()),
+            facts.workspace_id,
+            facts.workspace_name,
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Task) and other.id() == self.id()
+
+    def __hash__(self) -> int:
+        return hash(self.id())
+
+    def __repr__(self) -> str:
+        return (
+            f"Task(id={self.id()!r}, name={self.name()!r}, type={self.run_type()!r}, "
+            f"status={self._facts.status.value!r})"
+        )
+
+    def _repr_html_(self) -> str:
+        firings = [("Next Firings", ", ".join(moment.isoformat() for moment in _firings(self._facts)))]
+        return display.fields([*zip(HEADINGS, self._cells(), strict=True), *(firings if self.schedule() else [])])
+
+
+HEADINGS = (
+    "ID",
+    "Name",
+    "Last Run Status",
+    "Type",
+    "Active",
+    "Schedule",
+    "Created At",
+    "Updated At",
+    "Workspace ID",
+    "Workspace Name",
+)
+
+
+class Tasks(display.Listing[Task]):
+    """Tasks, newest first (S5-38)."""
+
+    headings = tuple(heading.lower() for heading in HEADINGS)
+    nothing = "(no tasks)"
+
+    def line(self, item: Task) -> Sequence[object]:
+        """Return the cells of one task."""
+        return item._cells()
+
+
+def _firings(facts: wire.Task) -> list[datetime]:
+    zone = ZoneInfo(facts.time_zone or "UTC")
+    return [display.moment(text).astimezone(zone) for text in facts.next_firings]
+
+
+def fetch_all(client: Client, *, workspace_id: int | None, orch_id: str | None, killed: bool) -> Tasks:
+    """Return tasks, newest first: of a workspace, of an orchestration, or all; only the killed ones where asked."""
+    request = wire.ListTasks(workspace_id=workspace_id, orch_id=orch_id, killed=killed)
+    return Tasks(Task(client, item) for item in client.api.call("task/list", request, list[wire.Task]))
+
+
+def make(client: Client, path: str, request: wire.RunOnce | wire.RunContinuously) -> Task:
+    """Make a task and return it."""
+    return Task.fetch(client, client.api.call(path, request, wire.TaskMade).id)

@@ -1,0 +1,56 @@
+"""What a person gets wrong is one line that says what was meant."""
+
+from __future__ import annotations
+
+import pytest
+from IPython.core.error import UsageError
+
+from jupyter_wallaroo.magics.verbs.bench import suggest
+from jupyter_wallaroo.sdk.measuring import Measurement
+from tests.magics.shell import Shell
+
+MISTAKES = {
+    "%wl deplyo x": "There is no verb 'deplyo'. Did you mean 'deploy'",
+    "%wl panel x": "There is no verb 'panel'",
+    "%wl connection creat x": "There is no verb 'creat' of connection. Did you mean 'create'",
+    "%wl deploy x --replica 3": r"There is no flag '--replica' of %wl deploy. Did you mean '--replicas'",
+    "%wl deploy x --replicas three": "argument --replicas: invalid int value: 'three'",
+    "%wl status": "the following arguments are required: PIPELINE",
+    "%wl status a b": "'b' is one argument too many",
+    "%wl status 'a": "cannot be read: No closing quotation. Close the quotes",
+    "%wl upload x": "the following arguments are required: --name",
+    "%wl status nobody-has-this": "Pipeline 'nobody-has-this' does not exist",
+    "%wl connection get nope": "There is no connection 'nope'",
+    "%%wl\nx": "takes no cell",
+}
+
+
+@pytest.mark.parametrize("line", MISTAKES)
+def test_one_line_says_it(shell: Shell, line: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        shell.run(line)
+    assert MISTAKES[line].replace("\\", "") in str(refused.value)
+    assert "\n" not in str(refused.value) and len(str(refused.value)) < 700
+
+
+def test_a_name_that_is_nearly_one_is_offered(shell: Shell, deployed: str) -> None:
+    """The server knows the names."""
+    with pytest.raises(UsageError, match=f"Did you mean .*{deployed!r}"):
+        shell.run(f"%wl status {deployed}x")
+
+
+def figure(connections: int, median_ms: float, rows: int = 1, per_s: int = 100, failed: int = 0) -> Measurement:
+    return Measurement(rows, connections, 1.0, [median_ms / 1000] * per_s, failed)
+
+
+def test_suggestions_say_what_was_measured_and_no_more() -> None:
+    """More replicas only where requests waited and there are processors; batching only where it brought something."""
+    waited = suggest([figure(1, 2), figure(8, 16)], replicas=1, cpus=4)
+    assert any("--replicas 2 is worth measuring" in line for line in waited)
+    crowded = suggest([figure(1, 2), figure(8, 16)], replicas=4, cpus=4)
+    assert not any("--replicas" in line for line in crowded)
+    kept_up = suggest([figure(1, 2), figure(8, 2.1)], replicas=1, cpus=4)
+    assert any("more would not be faster" in line for line in kept_up)
+    assert any("100 times the rows/s" in line for line in suggest([figure(1, 2), figure(1, 2, rows=100)], 1, 4))
+    assert not any("times" in line for line in suggest([figure(1, 2), figure(1, 200, rows=100, per_s=1)], 1, 4))
+    assert any("3 requests failed" in line for line in suggest([figure(1, 2, failed=3)], 1, 4))
