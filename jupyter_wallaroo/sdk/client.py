@@ -28,6 +28,7 @@ from jupyter_wallaroo.sdk.engine_config import Acceleration
 from jupyter_wallaroo.sdk.frames import ResultStyle
 from jupyter_wallaroo.sdk.model import Models
 from jupyter_wallaroo.sdk.model_version import ModelVersion
+from jupyter_wallaroo.sdk.panels import ClientPanels
 from jupyter_wallaroo.sdk.pipeline import Pipeline, Pipelines
 from jupyter_wallaroo.sdk.user import User
 from jupyter_wallaroo.sdk.workspace import Workspace, Workspaces
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
 REQUEST_TIMEOUT_S = 45.0
 
 
-class Client(Assaying, LogReading, RunningGraphs, SessionKeeping, Orchestrating, TaskWork, Catalog):
+class Client(Assaying, LogReading, RunningGraphs, SessionKeeping, Orchestrating, TaskWork, ClientPanels, Catalog):
     """A session with a server; without arguments, with the one that this notebook runs under.
 
     Parameters

@@ -95,6 +95,10 @@ class Deployment:
                 hint="The server goes on: look at pipeline.status(), or give Client a larger request_timeout.",
             )
 
+    def end(self) -> None:
+        """Have the server end it, without waiting; requests under way still finish (S1-45)."""
+        self._client.api.call("pipelines/undeploy", UndeployPipeline(deployment_id=self._number), Nothing)
+
     def undeploy(self, pipeline: str) -> None:
         """End it and wait until it has ended, showing a line that grows.
 
@@ -103,7 +107,7 @@ class Deployment:
         WaitForDeployError
             It had not ended in time.
         """
-        self._client.api.call("pipelines/undeploy", UndeployPipeline(deployment_id=self._number), Nothing)
+        self.end()
 
         def has_ended() -> bool:
             try:

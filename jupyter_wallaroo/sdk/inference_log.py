@@ -51,6 +51,8 @@ class Query:
         Which of their fields.
     valid
         True: only records that passed every validation, False: only those that failed any, None: all.
+    newest_first
+        Whether the newest come first; None: unless times are given.
     """
 
     pipeline: str
@@ -60,6 +62,7 @@ class Query:
     end: datetime | None
     fields: Fields
     valid: bool | None = None
+    newest_first: bool | None = None
 
     @classmethod
     def of_topic(
@@ -80,10 +83,11 @@ class Query:
 
     def request(self, cursor: str | None, left: int | None) -> GetLogs:
         """Return the request for the page after ``cursor``, of at most ``left`` records."""
+        descends = self.start is None and self.end is None if self.newest_first is None else self.newest_first
         return GetLogs(
             pipeline_name=self.pipeline,
             workspace_id=self.workspace_id,
-            order="desc" if self.start is None and self.end is None else "asc",
+            order="desc" if descends else "asc",
             cursor=cursor,
             page_size=PAGE_SIZE if left is None else min(PAGE_SIZE, left),
             start_time=wire_instant("start_datetime", self.start),

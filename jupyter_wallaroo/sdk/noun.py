@@ -25,3 +25,8 @@ class Noun(Generic[Facts]):
     def __init__(self, client: Client, facts: Facts) -> None:
         self._client = client
         self._facts = facts
+
+    @property
+    def client(self) -> Client:
+        """The client through whom the server is asked."""
+        return self._client

@@ -14,6 +14,7 @@ from jupyter_wallaroo.sdk.draft import Draft
 from jupyter_wallaroo.sdk.engine_config import Acceleration
 from jupyter_wallaroo.sdk.noun import Noun
 from jupyter_wallaroo.sdk.object import DeploymentError
+from jupyter_wallaroo.sdk.panels import PipelinePanels
 from jupyter_wallaroo.sdk.pipeline_history import Historic
 from jupyter_wallaroo.sdk.pipeline_inference import Inferring
 from jupyter_wallaroo.sdk.pipeline_version import PipelineVersion, PipelineVersions
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from jupyter_wallaroo.sdk.tag import Tag
 
 
-class Pipeline(Draft, Inferring, Historic, Noun[wire.ListedPipeline]):
+class Pipeline(Draft, Inferring, Historic, PipelinePanels, Noun[wire.ListedPipeline]):
     """A pipeline of a workspace: what the server last said of it, and the draft of its next version."""
 
     @classmethod
@@ -184,6 +185,36 @@ class Pipeline(Draft, Inferring, Historic, Noun[wire.ListedPipeline]):
         deployment = self.deployment()
         if deployment is not None:
             deployment.undeploy(self.name())
+        return self.refresh()
+
+    def scale(
+        self,
+        replicas: int,
+        wait_for_status: bool = True,  # noqa: FBT001, FBT002  as deploy has it
+    ) -> Self:
+        """Have what runs go on in another number of replicas, wait until it does, and return the pipeline.
+
+        No version is made, and everything else of its configuration stays.
+
+        Raises
+        ------
+        DeploymentError
+            It is not deployed, or does not come up with that many.
+        InvalidRequest
+            The server runs no such number.
+        """
+        self.refresh()
+        running = self._deployed()
+        config = {**running.engine_config, "engine": {**running.engine_config.get("engine", {}), "replicas": replicas}}
+        body = {
+            "deploy_id": running.name.rpartition("-")[0],
+            "pipeline_version_pk_id": running.pipeline_version_id,
+            "engine_config": config,
+        }
+        self._client.api.call("pipelines/deploy", body, DeploymentId)
+        if wait_for_status:
+            version = next(item.version for item in self.history() if item.is_deployed)
+            Deployment(self._client, running.id, running.name).wait_until_running(self.name(), version)
         return self.refresh()
 
     # ---------------------------------------------------------------- display

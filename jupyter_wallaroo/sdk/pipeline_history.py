@@ -11,6 +11,8 @@ from jupyter_wallaroo.sdk.deployment import Deployment
 from jupyter_wallaroo.sdk.pipeline_version import PipelineVersion, PipelineVersions
 from jupyter_wallaroo.types.deployment import RollBackPipeline, RolledBack
 from jupyter_wallaroo.types.difference import ComparePipelineVersions, Difference, VersionDifferences
+from jupyter_wallaroo.types.overview import ListPipelineVersions, PipelineVersionEntry, PipelineVersionList
+from jupyter_wallaroo.types.traffic import GetTraffic, Traffic
 
 if TYPE_CHECKING:
     from typing import Self
@@ -72,6 +74,15 @@ class Historic(ABC):
     @abstractmethod
     def refresh(self) -> Self:
         """Ask the server anew and return the pipeline itself."""
+
+    def history(self) -> list[PipelineVersionEntry]:
+        """Return its versions, newest first: of when and whom each is, its models, and whether it ran, or runs now."""
+        request = ListPipelineVersions(pipeline_id=self.id())
+        return self._client.api.call("pipelines/list_versions", request, PipelineVersionList).versions
+
+    def traffic(self) -> Traffic:
+        """Return what went through it in the last minutes: requests, failures, anomalies, and how long they took."""
+        return self._client.api.call("pipelines/get_traffic", GetTraffic(pipeline_id=self.id()), Traffic)
 
     def diff(self, a: PipelineVersion | str, b: PipelineVersion | str | None = None) -> PipelineDiff:
         """Return what differs between version ``a`` and version ``b`` (default: the newest one), each perhaps by UUID.

@@ -84,3 +84,9 @@ def test_the_magics_load_nothing_heavy() -> None:
 def test_the_words_load_nothing_heavy(package: str) -> None:
     _, loaded = _measure(f"import jupyter_wallaroo.{package}")
     assert not {"numpy", "pandas", "pyarrow", "tornado", "jupyter_server", "onnxruntime"} & loaded
+
+
+def test_the_room_of_panels_costs_20_ms_and_no_widget_library() -> None:
+    seconds, loaded = _measure("import jupyter_wallaroo.widgets", before="import enum, jupyter_wallaroo")
+    assert seconds < 0.020
+    assert not {"anywidget", "ipywidgets", "IPython", "numpy", "pandas", "pyarrow", "httpx", "msgspec"} & loaded

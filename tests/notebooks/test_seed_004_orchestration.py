@@ -89,7 +89,7 @@ def test_the_tutorials_orchestration(shared_data: Path, tmp_path: Path, bigquery
             "environment": bigquery.environment,
         }
         orchestration = wl.upload_orchestration(name="houses", path=str(archive))
-        _wait(lambda: orchestration.status() == "ready", 60, lambda: orchestration.status())
+        _wait(lambda: orchestration.status() == "ready", 60, orchestration.status)
 
         scheduled = orchestration.run_scheduled(
             name="every-minute", schedule="* * * * *", json_args=arguments, timeout=120
