@@ -14,7 +14,8 @@ from jupyter_wallaroo.secret import Secret
 from jupyter_wallaroo.server.handlers.base import API_ROOT
 from jupyter_wallaroo.server.handlers.json_body import ResourceHandler
 from jupyter_wallaroo.server.handlers.upload import FormUploadHandler
-from jupyter_wallaroo.server.routes import ROUTES, Route
+from jupyter_wallaroo.server.route import Route
+from jupyter_wallaroo.server.routes import ROUTES
 from jupyter_wallaroo.types.plan import MediaType
 
 _ERROR = {

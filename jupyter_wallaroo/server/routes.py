@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from enum import StrEnum
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
 from jupyter_server.utils import url_path_join
 
 from jupyter_wallaroo.server.handlers.apply import ApplyHandler
-from jupyter_wallaroo.server.handlers.base import API_ROOT, API_V2_ROOT, LOGS_ROOT, ROOT_PATH, WallarooHandler
+from jupyter_wallaroo.server.handlers.base import API_V2_ROOT, LOGS_ROOT, ROOT_PATH, WallarooHandler
 from jupyter_wallaroo.server.handlers.download import OrchestrationDownloadHandler
 from jupyter_wallaroo.server.handlers.infer import InferHandler
 from jupyter_wallaroo.server.handlers.json_body import (
     ConfigHandler,
     GetHandler,
     OpenApiHandler,
-    PostHandler,
     ResourceHandler,
 )
 from jupyter_wallaroo.server.handlers.logs import LogsHandler, TopicHandler, TopicRecordsHandler
@@ -32,6 +27,7 @@ from jupyter_wallaroo.server.handlers.upload import (
     OrchestrationUploadHandler,
     RawUploadHandler,
 )
+from jupyter_wallaroo.server.route import Action, Route, by_hand
 from jupyter_wallaroo.types import (
     apply,
     assay,
@@ -55,90 +51,6 @@ from jupyter_wallaroo.types import (
     user,
     workspace,
 )
-from jupyter_wallaroo.types.caller import Caller
-
-if TYPE_CHECKING:
-    from jupyter_wallaroo.services.services import Services
-
-ServiceCall = Callable[[Caller, Any], Awaitable[Any]]
-
-
-class Action(StrEnum):
-    """What Jupyter's authorizer is asked about; Wallaroo reads by POST, so the method does not tell."""
-
-    READ = "read"
-    WRITE = "write"
-    EXECUTE = "execute"
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """One line of the table.
-
-    Parameters
-    ----------
-    path
-        Below ``{base_url}wallaroo/{root}/``, as OpenAPI writes it.
-    request, response
-        The structs of the wire; for a handler of bytes, what stands in for them. A response of None is 204.
-    service
-        Finds the call that answers.
-    action, resource
-        What the caller must be allowed to do, with which noun (``wallaroo:<resource>``).
-    handler
-        The class to derive from; its own only where bytes are moved.
-    is_public
-        Whether nobody needs to be logged in.
-    pattern
-        The regular expression of the path, where it is not the path itself.
-    root
-        What the path is below, ``v1/api`` for nearly all.
-    query
-        The struct of what is in the URL's query, where anything is.
-    status
-        What is answered when all went well.
-
-    Notes
-    -----
-    Routes with one path and several methods are one handler class, a `ResourceHandler`: what stands in ``{braces}`` in
-    the path are fields of the request.
-    """
-
-    path: str
-    request: type
-    response: Any
-    service: Callable[[Services], ServiceCall]
-    action: Action
-    resource: str
-    handler: type[WallarooHandler] = PostHandler
-    method: Literal["GET", "POST", "PUT", "DELETE"] = "POST"
-    is_public: bool = False
-    pattern: str = field(default="")
-    root: str = API_ROOT
-    query: type | None = None
-    status: HTTPStatus = HTTPStatus.OK
-
-    @property
-    def address(self) -> str:
-        """The whole path below ``{base_url}wallaroo/``."""
-        return f"{self.root}/{self.path}"
-
-    @property
-    def expression(self) -> str:
-        """The regular expression of the path, with a named group for each part in braces."""
-        return self.pattern or re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(self.path))
-
-    @property
-    def class_name(self) -> str:
-        """The name of the handler class, which metrics and logs show."""
-        named = self.path if issubclass(self.handler, ResourceHandler) else self.path.partition("{")[0]
-        words = "".join(part.capitalize() for part in re.split(r"\W|_", named))
-        return f"{words}{'V2' if self.root == API_V2_ROOT else ''}Handler"
-
-
-def _by_hand(_: Services) -> ServiceCall:
-    raise AssertionError("a handler of bytes calls its service itself")
-
 
 _INFER = "pipelines/infer/{deploy_id}-{deployment_id}"
 _INFER_PATTERN = r"pipelines/infer/([A-Za-z0-9][A-Za-z0-9._-]*)-(\d{1,18})"
@@ -147,18 +59,18 @@ _READ, _WRITE, _EXECUTE = Action
 
 ROUTES: tuple[Route, ...] = (
     Route(
-        f"{_INFER}/{{pipeline_name}}", dict, list[dict[str, Any]], _by_hand, _EXECUTE, "inference",
+        f"{_INFER}/{{pipeline_name}}", dict, list[dict[str, Any]], by_hand, _EXECUTE, "inference",
         handler=InferHandler, pattern=rf"{_INFER_PATTERN}/([^/]+)",
     ),
     Route(
-        _INFER, dict, list[dict[str, Any]], _by_hand, _EXECUTE, "inference",
+        _INFER, dict, list[dict[str, Any]], by_hand, _EXECUTE, "inference",
         handler=InferHandler, pattern=_INFER_PATTERN,
     ),
     Route(
-        "config", config.Nothing, config.ServerConfig, _by_hand, _READ, "config",
+        "config", config.Nothing, config.ServerConfig, by_hand, _READ, "config",
         handler=ConfigHandler, method="GET", is_public=True,
     ),
-    Route("openapi.json", config.Nothing, dict, _by_hand, _READ, "config", handler=OpenApiHandler, method="GET"),
+    Route("openapi.json", config.Nothing, dict, by_hand, _READ, "config", handler=OpenApiHandler, method="GET"),
     Route(
         "health", config.Nothing, config.Health, lambda s: s.health, _READ, "health", handler=GetHandler, method="GET"
     ),
@@ -216,15 +128,15 @@ ROUTES: tuple[Route, ...] = (
         lambda s: s.connections.delete, _WRITE, "connections",
     ),
     Route(
-        "models/upload", model.UploadModel, model.ModelUploaded, _by_hand, _WRITE, "models",
+        "models/upload", model.UploadModel, model.ModelUploaded, by_hand, _WRITE, "models",
         handler=MultipartUploadHandler,
     ),
     Route(
-        "models/upload_and_convert", model.UploadModel, model.ModelUploaded, _by_hand, _WRITE, "models",
+        "models/upload_and_convert", model.UploadModel, model.ModelUploaded, by_hand, _WRITE, "models",
         handler=ConvertingUploadHandler,
     ),
     Route(
-        "models/upload_stream", model.UploadModel, model.ModelUploaded, _by_hand, _WRITE, "models",
+        "models/upload_stream", model.UploadModel, model.ModelUploaded, by_hand, _WRITE, "models",
         handler=RawUploadHandler,
     ),
     Route("models/list", model.ListModels, model.ModelList, lambda s: s.models.list_models, _READ, "models"),
@@ -311,7 +223,7 @@ ROUTES: tuple[Route, ...] = (
         lambda s: s.deployments.internal_url, _READ, "deployments",
     ),
     Route(
-        "pipelines/get_logs", inference_log.GetLogs, list[dict[str, Any]], _by_hand, _READ, "inference_logs",
+        "pipelines/get_logs", inference_log.GetLogs, list[dict[str, Any]], by_hand, _READ, "inference_logs",
         handler=LogsHandler,
     ),
     Route("tags/create", tag.CreateTag, tag.Tag, lambda s: s.tags.create, _WRITE, "tags"),
@@ -403,7 +315,7 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route(
         "orchestration/upload", orchestration.UploadOrchestration, orchestration.OrchestrationId,
-        _by_hand, _WRITE, "orchestrations", handler=OrchestrationUploadHandler,
+        by_hand, _WRITE, "orchestrations", handler=OrchestrationUploadHandler,
     ),
     Route(
         "orchestration/list", orchestration.ListOrchestrations, list[orchestration.Orchestration],
@@ -422,7 +334,7 @@ ROUTES: tuple[Route, ...] = (
         lambda s: s.orchestrations.delete, _WRITE, "orchestrations",
     ),
     Route(
-        "orchestration/download", config.Nothing, bytes, _by_hand, _READ, "orchestrations",
+        "orchestration/download", config.Nothing, bytes, by_hand, _READ, "orchestrations",
         handler=OrchestrationDownloadHandler, method="GET", query=orchestration.DownloadOrchestration,
     ),
     Route(
@@ -434,11 +346,11 @@ ROUTES: tuple[Route, ...] = (
         lambda s: s.inference_logs.topic_name, _READ, "inference_logs",
     ),
     Route(
-        "topic/{topic}", inference_log.GetTopic, inference_log.TopicPartitions, _by_hand, _READ, "inference_logs",
+        "topic/{topic}", inference_log.GetTopic, inference_log.TopicPartitions, by_hand, _READ, "inference_logs",
         handler=TopicHandler, method="GET", pattern=_TOPIC_PATTERN, root=LOGS_ROOT,
     ),
     Route(
-        "topic/{topic}/records", dict, list[dict[str, Any]], _by_hand, _READ, "inference_logs",
+        "topic/{topic}/records", dict, list[dict[str, Any]], by_hand, _READ, "inference_logs",
         handler=TopicRecordsHandler, pattern=rf"{_TOPIC_PATTERN}/records", root=LOGS_ROOT,
         query=inference_log.TopicRecords,
     ),
@@ -470,11 +382,11 @@ ROUTES: tuple[Route, ...] = (
         handler=ResourceHandler, method="DELETE",
     ),
     Route(
-        "runs/{run}/{step}/notebook", run.NamedStep, dict[str, Any], _by_hand, _READ, "runs",
+        "runs/{run}/{step}/notebook", run.NamedStep, dict[str, Any], by_hand, _READ, "runs",
         handler=StepNotebookHandler, method="GET",
     ),
     Route(
-        "runs/{run}/{step}/outputs/{name}", run.NamedStep, bytes, _by_hand, _READ, "runs",
+        "runs/{run}/{step}/outputs/{name}", run.NamedStep, bytes, by_hand, _READ, "runs",
         handler=StepOutputHandler, method="GET",
     ),
     Route(
@@ -527,7 +439,7 @@ ROUTES: tuple[Route, ...] = (
 
 
 UNKNOWN = Route(
-    "unknown", config.Nothing, config.Nothing, _by_hand, _READ, "api",
+    "unknown", config.Nothing, config.Nothing, by_hand, _READ, "api",
     handler=UnknownHandler, pattern=r"v\d+(?:/.*)?", root="",
 )  # fmt: skip
 """What every other address of ours leads to."""

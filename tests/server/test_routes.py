@@ -16,7 +16,8 @@ from tornado.httpclient import HTTPResponse
 
 from jupyter_wallaroo.demo.server import PrivateServer
 from jupyter_wallaroo.server.handlers.json_body import ResourceHandler
-from jupyter_wallaroo.server.routes import ROUTES, UNKNOWN, Route, handlers
+from jupyter_wallaroo.server.route import Route
+from jupyter_wallaroo.server.routes import ROUTES, UNKNOWN, handlers
 
 Fetch = Callable[..., Awaitable[HTTPResponse]]
 PRIVATE = [route for route in ROUTES if not route.is_public]

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from jupyter_wallaroo.server.app import WallarooApp
-    from jupyter_wallaroo.server.routes import Route
+    from jupyter_wallaroo.server.route import Route
 
 ROOT_PATH = "wallaroo"
 API_ROOT = "v1/api"

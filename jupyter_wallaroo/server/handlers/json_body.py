@@ -15,7 +15,7 @@ from jupyter_wallaroo.errors import InvalidRequest, TooLarge
 from jupyter_wallaroo.server.handlers.base import WallarooHandler
 
 if TYPE_CHECKING:
-    from jupyter_wallaroo.server.routes import Route
+    from jupyter_wallaroo.server.route import Route
 
 INLINE_BYTES = 16 * 1024
 """A body larger than this is decoded in a thread: the event loop is shared."""
