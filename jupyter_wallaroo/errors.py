@@ -57,7 +57,8 @@ class WallarooError(Exception):
 
     def __str__(self) -> str:
         """Return the sentence and the next step: what a traceback shows has both."""
-        return f"{self.message} {self.hint}".strip()
+        end = "" if not self.hint or self.message.endswith((".", "!", "?", "…", ":")) else "."
+        return f"{self.message}{end} {self.hint}".strip()
 
     def to_wire(self) -> Details:
         """Return the error as a plain mapping that `from_wire` turns back into the same class."""

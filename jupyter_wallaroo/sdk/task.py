@@ -7,14 +7,18 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+from jupyter_wallaroo.errors import DeadlineExceeded
 from jupyter_wallaroo.sdk import display
 from jupyter_wallaroo.sdk.noun import Noun
 from jupyter_wallaroo.sdk.task_run import TaskRun, TaskRuns
+from jupyter_wallaroo.sdk.waiting import Outcome, wait_until
 from jupyter_wallaroo.types import task as wire
 from jupyter_wallaroo.types.task import RunType, TaskStatus
 
 if TYPE_CHECKING:
     from jupyter_wallaroo.sdk.client import Client
+
+WAIT_LIMIT_S = 600.0
 
 _KINDS = {
     RunType.ONCE: "Temporary Run",
@@ -107,6 +111,39 @@ class Task(Noun[wire.Task]):
         request = wire.ListTaskRuns(task_id=self.id(), limit=limit, status=status)
         found = self._client.api.call("task/list_task_runs", request, list[wire.TaskRun])
         return TaskRuns(TaskRun(self._client, item) for item in found)
+
+    def wait(self, timeout_s: float = WAIT_LIMIT_S) -> TaskRun:
+        """Return a run of it that has ended: the one of a task that runs once, else the next one to end.
+
+        Parameters
+        ----------
+        timeout_s
+            Seconds.
+
+        Raises
+        ------
+        DeadlineExceeded
+            None has ended in time; the task goes on.
+        """
+        known = set() if self._facts.run_type is RunType.ONCE else {run.id() for run in self._ended()}
+        found: list[TaskRun] = []
+
+        def has_ended() -> bool:
+            found.extend(run for run in self._ended() if run.id() not in known)
+            return bool(found)
+
+        label = f"task {self.name() or self.id()!r}"
+        if not has_ended():
+            message = f"Waiting for {label} - this will take up to {timeout_s:g}s."
+            if wait_until(message, has_ended, timeout_s) is Outcome.TIMED_OUT:
+                raise DeadlineExceeded(
+                    f"No run of {label} ended within {timeout_s:g} s.", hint="It goes on: look at task.last_runs()."
+                )
+        return found[-1]
+
+    def _ended(self) -> list[TaskRun]:
+        """Return the last runs that have ended, newest first; a firing that was skipped is none."""
+        return [run for run in self.last_runs(limit=10) if run.has_ended()]
 
     def kill(self) -> str:
         """Have it never run again and end its runs; return its status, ``pending_kill`` until they have ended."""

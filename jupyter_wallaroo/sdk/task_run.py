@@ -54,6 +54,10 @@ class TaskRun(Noun[wire.TaskRun]):
         """Return more than `status`, from the server: also queued, skipped and interrupted."""
         return self._current().state.value
 
+    def has_ended(self) -> bool:
+        """Return whether it ran and is over, as far as it is known here."""
+        return self._facts.state.is_over and self._facts.state is not wire.RunState.SKIPPED
+
     def reason(self) -> str | None:
         """Return why it failed, was ended or did not run, from the server; None where nothing is wrong."""
         return self._current().reason

@@ -133,3 +133,18 @@ def test_step_graphs(tmp_path: Path) -> None:
     assert "ValueError: the model is on holiday" in printed
     html = "".join(output.html for output in outputs)
     assert "✘ FAILURE" in html and "⊘ ABORTED" in html and "✔ SUCCESS" in html
+
+
+def test_orchestrations(tmp_path: Path) -> None:
+    """Rows of a database to findings in another table by a task; a schedule, and a run that fails and says why."""
+    with PrivateServer(tmp_path) as server, Kernel(server) as kernel:
+        outputs = run(kernel, "04-orchestrations.ipynb")
+        assert kernel.value("len(scheduled.next_firings())") == 3
+        assert kernel.value("scheduled.status() in ('killed', 'pending_kill'), wrong.last_runs()[0].status()") == [
+            True,
+            "failure",
+        ]
+        findings = kernel.value("pd.read_sql('SELECT * FROM findings', sqlite3.connect(database)).to_dict('list')")
+    assert findings["patient"] == [0, 1, 2, 3, 4]
+    shown = "".join(output.text + output.html + output.plain for output in outputs)
+    assert "5 findings written" in shown and "KeyError" in shown and "Scheduled Run" in shown
