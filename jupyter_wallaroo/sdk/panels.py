@@ -35,8 +35,16 @@ class PipelinePanels:
 class ClientPanels:
     """A client as a notebook's output shows it."""
 
-    def panel(self, pipeline: str | None = None, view: str = "deployment") -> Panel:
-        """Return a panel for a notebook: of a pipeline of the current workspace; without one, of the connections.
+    def panel(self, pipeline: str | None = None, view: str | None = None) -> Panel:
+        """Return a panel for a notebook: of a pipeline, of the server's connections or of the workspace's tasks.
+
+        Parameters
+        ----------
+        pipeline
+            The name of one of the current workspace.
+        view
+            With a pipeline ``"deployment"`` (default), ``"inference"`` or ``"logs"``; without one ``"connections"``
+            (default) or ``"tasks"``.
 
         Raises
         ------
@@ -44,10 +52,14 @@ class ClientPanels:
             There is no such pipeline; names the nearest.
         InvalidRequest
             There is no such view.
+
+        Examples
+        --------
+        ``wl.panel("houses")``, ``wl.panel("houses", "logs")``, ``wl.panel()``, ``wl.panel(view="tasks")``.
         """
         from jupyter_wallaroo import widgets
 
         client = cast("Client", self)
         if pipeline is None:
-            return widgets.of_connections(client)
-        return widgets.of_pipeline(client.get_pipeline(pipeline), view)
+            return widgets.of_client(client, view or widgets.ClientView.CONNECTIONS)
+        return widgets.of_pipeline(client.get_pipeline(pipeline), view or widgets.View.DEPLOYMENT)

@@ -1,4 +1,4 @@
-"""Panels: a pipeline's deployment, its inferences and its log, and a workspace's connections, in a notebook's output.
+"""Panels in a notebook's output: a pipeline's deployment, inferences and log, the connections, a workspace's tasks.
 
 A panel is one Python module here and one JavaScript module in ``static/``. They exchange small messages, never HTTP:
 the browser asks (a struct of the panel's module, told by its ``verb``), a thread of the kernel answers through the
@@ -16,12 +16,13 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from jupyter_wallaroo.errors import InvalidRequest
     from jupyter_wallaroo.sdk.client import Client
     from jupyter_wallaroo.sdk.inference import Input
     from jupyter_wallaroo.sdk.pipeline import Pipeline
     from jupyter_wallaroo.widgets.panel import Panel
 
-__all__ = ["View", "of_connections", "of_pipeline"]
+__all__ = ["ClientView", "View", "of_client", "of_pipeline"]
 
 
 class View(StrEnum):
@@ -33,6 +34,15 @@ class View(StrEnum):
     """A form whose rows are sent to it, and the results."""
     LOGS = "logs"
     """Its inference records: pages, anomalies, histograms, comparisons."""
+
+
+class ClientView(StrEnum):
+    """What a panel shows that is of no single pipeline."""
+
+    CONNECTIONS = "connections"
+    """The server's connections: makes, attaches and removes them; shows no details."""
+    TASKS = "tasks"
+    """The current workspace's tasks, their runs and logs: pauses, resumes and kills them."""
 
 
 def of_pipeline(pipeline: Pipeline, view: str = View.DEPLOYMENT, data: Input | None = None) -> Panel:
@@ -64,13 +74,35 @@ def of_pipeline(pipeline: Pipeline, view: str = View.DEPLOYMENT, data: Input | N
             from jupyter_wallaroo.widgets.logs import LogPanel
 
             return LogPanel(pipeline)
+    raise _no_view(view, View)
+
+
+def of_client(client: Client, view: str = ClientView.CONNECTIONS) -> Panel:
+    """Return a panel of what a client sees.
+
+    Parameters
+    ----------
+    view
+        What it shows, one of `ClientView`.
+
+    Raises
+    ------
+    InvalidRequest
+        There is no such view; names those there are.
+    """
+    match view:
+        case ClientView.CONNECTIONS:
+            from jupyter_wallaroo.widgets.connections import ConnectionsPanel
+
+            return ConnectionsPanel(client)
+        case ClientView.TASKS:
+            from jupyter_wallaroo.widgets.tasks import TasksPanel
+
+            return TasksPanel(client)
+    raise _no_view(view, ClientView)
+
+
+def _no_view(view: str, known: type[StrEnum]) -> InvalidRequest:
     from jupyter_wallaroo.errors import InvalidRequest, nearest
 
-    raise InvalidRequest(f"A panel has no view {view!r:.60}.", hint=nearest(str(view), [known.value for known in View]))
-
-
-def of_connections(client: Client) -> Panel:
-    """Return the panel of the server's connections: makes, attaches and removes them; shows no details."""
-    from jupyter_wallaroo.widgets.connections import ConnectionsPanel
-
-    return ConnectionsPanel(client)
+    return InvalidRequest(f"A panel has no view {view!r:.60}.", hint=nearest(str(view), [item.value for item in known]))

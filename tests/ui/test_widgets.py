@@ -17,13 +17,13 @@ import pytest
 from jupyter_wallaroo.demo.server import PrivateServer
 from jupyter_wallaroo.sdk import Client
 from jupyter_wallaroo.sdk.pipeline import Pipeline
-from jupyter_wallaroo.widgets import View, assets, of_connections, of_pipeline
+from jupyter_wallaroo.widgets import ClientView, View, assets, of_client, of_pipeline
 from jupyter_wallaroo.widgets.panel import Panel
 from tests.sdk.conftest import endpoint, unique
 from tests.ui.conftest import AXE, LIMIT_MS
-from tests.widgets.conftest import pipeline, wl  # noqa: F401  fixtures
+from tests.widgets.conftest import failed, orchestration, pipeline, scheduled, wl  # noqa: F401  fixtures
 from tests.widgets.conversation import LIMIT_S, Conversation
-from tests.widgets.hostile import TURNS, HostileServer
+from tests.widgets.hostile import TURNS, HostileServer, go_to
 from tests.widgets.test_pieces import is_plain
 
 TAGS = """
@@ -31,8 +31,8 @@ a bdi button caption code datalist details div figcaption figure form h4 header 
 polyline pre progress rect section select span strong summary svg table tbody td text textarea th thead title tr ul
 """
 ATTRIBUTES = """
-aria-describedby aria-hidden aria-label autocomplete class data-lm-suppress-shortcuts disabled for height hidden id
-inputmode list max min open placeholder points preserveAspectRatio required role rows scope spellcheck step tabindex
+aria-describedby aria-hidden aria-label aria-pressed autocomplete class data-line data-lm-suppress-shortcuts disabled
+for height hidden id inputmode list max min open placeholder points preserveAspectRatio required role rows scope spellcheck step tabindex
 text-anchor type value vector-effect viewBox width x x1 x2 y y1 y2
 """
 
@@ -151,20 +151,31 @@ def _settle(stage: Stage, kind: str) -> None:
         section.locator("td").first.wait_for(timeout=LIMIT_MS)
         section.get_by_role("button", name="Diff").first.click()
         section.locator("pre").wait_for(timeout=LIMIT_MS)
+    elif kind == "tasks":
+        section.locator("td").first.wait_for(timeout=LIMIT_MS)
+        section.locator("tr", has_text="failure").locator("button").click()
+        section.get_by_role("button", name="Log of the run due").click()
+        section.locator("pre").wait_for(timeout=LIMIT_MS)
     else:
         section.locator("td").first.wait_for(timeout=LIMIT_MS)
         section.locator("summary").click()
 
 
+def _panel(client: Client, seen: Pipeline, kind: str) -> Panel:
+    return of_client(client, kind) if kind in list(ClientView) else of_pipeline(seen, kind)
+
+
+@pytest.mark.usefixtures("scheduled", "failed")
 def test_hostile_names_become_no_elements(stage: Stage, server: PrivateServer, wl: Client, pipeline: Pipeline) -> None:  # noqa: F811
     """30 names with HTML, scripts, control characters and marks of direction in every field of every panel."""
     with HostileServer(endpoint(server)) as hostile, Client(hostile.endpoint, token=server.token) as client:
         made = client.create_connection("hostile", "S3", {})
+        go_to(client, pipeline.workspace_id())
         seen = Pipeline.fetch(client, pipeline.name(), pipeline.workspace_id())
         shown = ""
         for hostile.turn in range(TURNS):
-            for kind in [*View, "connections"]:
-                stage.show(of_connections(client) if kind == "connections" else of_pipeline(seen, kind))
+            for kind in [*View, *ClientView]:
+                stage.show(_panel(client, seen, kind))
                 _settle(stage, str(kind))
                 found = stage.page.evaluate(AUDIT)
                 assert not set(found["tags"]) - set(TAGS.split())
@@ -238,6 +249,7 @@ def test_the_keyboard_is_enough(stage: Stage, pipeline: Pipeline) -> None:  # no
         )
 
 
+@pytest.mark.usefixtures("scheduled", "failed")
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_axe_finds_nothing_serious(stage: Stage, wl: Client, pipeline: Pipeline, theme: str) -> None:  # noqa: F811
     """In the colours of a page that has no theme of its own, with everything that panels can show."""
@@ -247,8 +259,8 @@ def test_axe_finds_nothing_serious(stage: Stage, wl: Client, pipeline: Pipeline,
     stage.page.evaluate("(dark) => { document.body.dataset.jpThemeLight = String(!dark); }", theme == "dark")
     stage.page.add_script_tag(content=AXE.read_text())
     pipeline.infer(pd.DataFrame({"tensor": [[float(number), 0.0, 0.0] for number in range(12)]}))
-    for kind in [View.LOGS, View.INFERENCE, "connections", View.DEPLOYMENT]:
-        stage.show(of_connections(wl) if kind == "connections" else of_pipeline(pipeline, kind))
+    for kind in [View.LOGS, View.INFERENCE, *ClientView, View.DEPLOYMENT]:
+        stage.show(_panel(wl, pipeline, kind))
         _settle(stage, str(kind))
         if kind is View.LOGS:
             stage.page.get_by_label("Compare").select_option(label="with out_challenger.y[0]")

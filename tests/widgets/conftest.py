@@ -1,4 +1,4 @@
-"""What the tests of panels share: a client with a workspace of its own, and a deployed champion with a challenger."""
+"""What the tests of panels share: a client with its workspace, a deployed champion with a challenger, and tasks."""
 
 from __future__ import annotations
 
@@ -11,9 +11,22 @@ import pytest
 
 from jupyter_wallaroo.demo.server import PrivateServer
 from jupyter_wallaroo.sdk import Client
+from jupyter_wallaroo.sdk.orchestration import Orchestration
 from jupyter_wallaroo.sdk.pipeline import Pipeline
+from jupyter_wallaroo.sdk.task import Task
 from tests import models
 from tests.sdk.conftest import endpoint, unique
+from tests.tasking import archive
+
+MAIN = r"""
+import time, wallaroo
+arguments = wallaroo.Client().task_args()
+for line in arguments.get("print", ["begun"]):
+    print(line, flush=True)
+if "fail" in arguments:
+    raise LookupError(arguments["fail"])
+time.sleep(arguments.get("sleep", 0))
+"""
 
 
 @pytest.fixture(scope="module")
@@ -39,3 +52,26 @@ def pipeline(wl: Client, tmp_path_factory: pytest.TempPathFactory) -> Iterator[P
     made.infer(pd.DataFrame({"tensor": [[float(number), 0.0, 0.0] for number in range(10)]}))
     yield made
     made.undeploy()
+
+
+@pytest.fixture(scope="module")
+def orchestration(wl: Client) -> Iterator[Orchestration]:
+    """An orchestration whose tasks print, fail and last as their arguments say."""
+    made = wl.upload_orchestration(unique("panel"), bytes_buffer=archive(MAIN)).wait()
+    yield made
+    for task in made.list_tasks():
+        task.kill()
+
+
+@pytest.fixture(scope="module")
+def scheduled(orchestration: Orchestration) -> Task:
+    """A task that has a schedule and did not run yet."""
+    return orchestration.run_scheduled("nightly", "30 2 * * *", time_zone="Asia/Kolkata")
+
+
+@pytest.fixture(scope="module")
+def failed(orchestration: Orchestration) -> Task:
+    """A task that ran once, and failed."""
+    task = orchestration.run_once("import", {"fail": "no such table"})
+    task.wait()
+    return task

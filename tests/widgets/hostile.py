@@ -14,6 +14,8 @@ from urllib.parse import quote, unquote
 import httpx
 import pyarrow as pa
 
+from jupyter_wallaroo.sdk import Client
+
 NAMES = [
     "<script>window.pwned=1</script>",
     "<img src=x onerror=window.pwned=1>",
@@ -52,7 +54,7 @@ TURNS = len(NAMES) // TOGETHER
 
 _KEPT = re.compile(
     r"[0-9a-f]{8}-[0-9a-f-]{27}|\d{4}-\d\d-\d\dT.*|Running|Starting|Error|ready|onnx|public|private|user|none|x86|aarch64|"
-    r"OWNER|COLLABORATOR|add|change|remove|same"
+    r"OWNER|COLLABORATOR|add|change|remove|same|Oneshot|CronJob|NetworkService|pending|started|success|fail(ed|ure)"
 )
 """Values that are words of the wire: the client would refuse others."""
 
@@ -134,6 +136,11 @@ class HostileServer:
             first = number % TURNS * TOGETHER
             yield "".join(NAMES[first : first + TOGETHER])
             number += 1
+
+
+def go_to(client: Client, workspace_id: int) -> None:
+    """Have a client mean a workspace, whatever that is called."""
+    client.set_current_workspace(next(item for item in client.list_workspaces() if item.id() == workspace_id))
 
 
 def _walk(value: Any, change: Any) -> Any:

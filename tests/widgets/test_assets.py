@@ -8,7 +8,7 @@ import pytest
 
 from jupyter_wallaroo.widgets import assets
 
-PANELS = ("connections", "deployment", "inference", "logs")
+PANELS = ("connections", "deployment", "inference", "logs", "tasks")
 FILES = sorted(path.name for path in assets.STATIC.iterdir())
 
 _TOP = re.compile(r"^(?:async )?(?:function|class|const|let|var) (\w+)", re.MULTILINE)

@@ -10,7 +10,7 @@ import pytest
 from jupyter_wallaroo.errors import InvalidRequest
 from jupyter_wallaroo.sdk import Client
 from jupyter_wallaroo.sdk.pipeline import Pipeline
-from jupyter_wallaroo.widgets import View, of_connections, of_pipeline
+from jupyter_wallaroo.widgets import View, of_client, of_pipeline
 from tests.widgets.conversation import Conversation
 
 VIEW_TYPE = "application/vnd.jupyter.widget-view+json"
@@ -37,7 +37,7 @@ def test_a_reader_without_widgets_gets_the_facts_as_text(pipeline: Pipeline, vie
 
 def test_the_connections_as_text(wl: Client) -> None:
     made = wl.create_connection("as text", "S3", {"secret": "geheimnis"})
-    with Conversation(of_connections(wl)) as talk:
+    with Conversation(of_client(wl)) as talk:
         text = talk.panel.text()
     assert "as text" in text and "S3" in text and "geheimnis" not in text
     made.delete_connection()
@@ -46,6 +46,8 @@ def test_the_connections_as_text(wl: Client) -> None:
 def test_a_view_that_does_not_exist(wl: Client, pipeline: Pipeline) -> None:
     with pytest.raises(InvalidRequest, match="Did you mean 'deployment'"):
         pipeline.panel("deploymnt")
+    with pytest.raises(InvalidRequest, match="There are: 'connections', 'tasks'"):
+        wl.panel(view="deployment")
     with pytest.raises(LookupError, match=pipeline.name()):
         wl.panel(f"{pipeline.name()}s")
 

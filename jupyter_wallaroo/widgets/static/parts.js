@@ -74,6 +74,19 @@ const BADGES = {
   Running: ["wlr-good", "●"],
   Starting: ["wlr-warn", "◐"],
   Error: ["wlr-bad", "✕"],
+  started: ["wlr-good", "●"],
+  running: ["wlr-good", "●"],
+  success: ["wlr-good", "✓"],
+  pending: ["wlr-warn", "◐"],
+  queued: ["wlr-warn", "◐"],
+  "pending kill": ["wlr-warn", "◐"],
+  "pending pause": ["wlr-warn", "◐"],
+  failed: ["wlr-bad", "✕"],
+  failure: ["wlr-bad", "✕"],
+  "timed out": ["wlr-bad", "✕"],
+  interrupted: ["wlr-bad", "✕"],
+  "crash loop": ["wlr-bad", "✕"],
+  "schedule error": ["wlr-bad", "✕"],
 };
 
 /** Return a status: a sign, the word, and a colour. */
@@ -167,22 +180,27 @@ export class Progress {
   }
 }
 
-/** Return lines of text as they are, with a button that copies them; those of a diff in its colours. */
-export function listing(lines, label, { isDiff = false } = {}) {
+/** Return a button that copies what `text()` returns, and where it says whether it could. */
+export function copying(text, label) {
   const said = h("span", { class: "wlr-hint", role: "status" });
   const copy = button("Copy", async () => {
     try {
-      await navigator.clipboard.writeText(lines.join("\n"));
+      await navigator.clipboard.writeText(text());
       show(said, "Copied.");
     } catch {
       show(said, "Select the text to copy it.");
     }
   }, { describes: `Copy: ${label}` });
+  return [copy, said];
+}
+
+/** Return lines of text as they are, with a button that copies them; those of a diff in its colours. */
+export function listing(lines, label, { isDiff = false } = {}) {
   const tone = (text) => (isDiff ? DIFF_TONES[text.trimStart()[0]] : null);
   return h(
     "div",
     { class: "wlr-listing" },
-    h("div", { class: "wlr-row" }, h("strong", {}, label), copy, said),
+    h("div", { class: "wlr-row" }, h("strong", {}, label), ...copying(() => lines.join("\n"), label)),
     h("pre", { tabindex: "0", role: "group", "aria-label": label }, lines.map((text) => h("span", { class: tone(text) }, text, "\n"))),
   );
 }
