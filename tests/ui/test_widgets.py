@@ -16,6 +16,7 @@ import pytest
 
 from jupyter_wallaroo.demo.server import PrivateServer
 from jupyter_wallaroo.sdk import Client
+from jupyter_wallaroo.sdk.orchestration import Orchestration
 from jupyter_wallaroo.sdk.pipeline import Pipeline
 from jupyter_wallaroo.widgets import ClientView, View, assets, of_client, of_pipeline
 from jupyter_wallaroo.widgets.panel import Panel
@@ -190,11 +191,13 @@ def test_hostile_names_become_no_elements(stage: Stage, server: PrivateServer, w
     assert stage.errors == []
 
 
-def test_a_panel_that_nobody_sees_asks_nothing(stage: Stage, pipeline: Pipeline) -> None:  # noqa: F811
+@pytest.mark.usefixtures("scheduled")
+@pytest.mark.parametrize("kind", [View.DEPLOYMENT, ClientView.TASKS])
+def test_a_panel_that_nobody_sees_asks_nothing(stage: Stage, wl: Client, pipeline: Pipeline, kind: str) -> None:  # noqa: F811
     """An hour by the page's own clock: while it is seen it looks every few seconds, hidden or closed never."""
     page = stage.page
     page.clock.install()
-    stage.show(pipeline.panel())
+    stage.show(_panel(wl, pipeline, kind))
     page.locator("section td").first.wait_for(timeout=LIMIT_MS)
 
     def asked_in_an_hour() -> int:
@@ -274,6 +277,33 @@ def test_axe_finds_nothing_serious(stage: Stage, wl: Client, pipeline: Pipeline,
             path = Path(__file__).with_name(f"panel-{kind}-{theme}.png")
             stage.page.locator("section.wlr-panel").screenshot(path=str(path))
     made.delete_connection()
+
+
+def test_a_task_is_looked_after(stage: Stage, wl: Client, orchestration: Orchestration) -> None:  # noqa: F811
+    """With the keyboard: choose it, follow what it prints, pause it and go on; killing it takes two presses."""
+    page = stage.page
+    task = orchestration.run_continuously(unique("service"), {"print": ["\x1b[31mred"], "sleep": 1000})
+    name = str(task.name())
+    stage.show(wl.panel(view="tasks"))
+    line = page.get_by_role("row", name=name)
+    chosen = line.get_by_role("button", name=name)
+    chosen.focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Log of the run due").first.click()
+    page.locator("pre", has_text="\\x1b[31mred").wait_for(timeout=LIMIT_MS)
+    chosen.focus()
+    page.get_by_role("button", name=f"Pause {name}").dispatch_event("click")
+    line.get_by_text("paused").wait_for(timeout=LIMIT_MS)
+    assert chosen.evaluate("(e) => e === document.activeElement && e.getAttribute('aria-pressed') === 'true'")
+    page.get_by_role("button", name=f"Resume {name}").click()
+    line.get_by_text("started").wait_for(timeout=LIMIT_MS)
+    page.get_by_role("button", name=f"Kill {name}").click()
+    assert "kill" not in page.evaluate("window.sent")
+    page.get_by_role("button", name="Really kill?").click()
+    line.get_by_role("cell", name="killed").first.wait_for(timeout=LIMIT_MS)
+    page.get_by_role("button", name=f"Kill {name}").wait_for(state="detached", timeout=LIMIT_MS)
+    assert page.get_by_role("button", name=f"Resume {name}").count() == 0
+    assert stage.errors == []
 
 
 def test_downloads_hold_no_formula(stage: Stage, pipeline: Pipeline) -> None:  # noqa: F811

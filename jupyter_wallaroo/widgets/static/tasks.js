@@ -33,7 +33,7 @@ function render({ model, el }) {
   const about = h("span", { class: "wlr-hint", role: "status" });
   const printed = h("pre", { tabindex: "0", role: "group", "aria-label": "Log" });
   const log = h("div", { class: "wlr-listing", hidden: true },
-    h("div", { class: "wlr-row wlr-heading" }, h("h4", {}, "Log"), about, h("span", { class: "wlr-gap" }), ...copying(() => printed.textContent, "the log")),
+    h("div", { class: "wlr-row wlr-heading" }, h("h4", {}, "Log"), about, h("span", { class: "wlr-gap" }), ...copying(() => printed.textContent, "the log").reverse()),
     printed,
   );
   show(panel.body, h("div", { class: "wlr-row wlr-controls" }, field("Show", which), count, h("span", { class: "wlr-gap" }), refresh), list, detail, log);
@@ -53,21 +53,26 @@ function render({ model, el }) {
     show(panel.aside, h("bdi", { class: "wlr-hint" }, `workspace ${found.workspace}`));
     show(count, found.total > found.tasks.length ? `the newest ${found.tasks.length.toLocaleString()} of ${found.total.toLocaleString()}` : "");
     redraw(list, [found.tasks, chosen], () => table("Tasks", ["name", "kind", "status", "schedule", "next firing", "last run"], found.tasks.map((task) => ({
-      cells: [pick(task.name, task.id, task.id === chosen, () => choose(task)), task.kind, badge(task.status), schedule(task), task.firings[0] || "–", lastRun(task.last_run)],
+      cells: [pick(task.name, task.id, task.id === chosen, () => choose(task)), whole(task.kind), badge(task.status), schedule(task), whole(task.firings[0]), lastRun(task.last_run)],
       tone: task.id === chosen ? "wlr-chosen" : null,
     })), { empty: which.value === "all" ? "No tasks yet: orchestration.run_once() and run_scheduled() make one." : "None of these." }));
   }
 
+  /** Return words that stay on one line; a dash where there are none. */
+  function whole(words) {
+    return h("bdi", { class: "wlr-whole" }, words || "–");
+  }
+
   function schedule(task) {
-    return task.schedule ? h("span", {}, h("code", {}, task.schedule), " ", h("bdi", { class: "wlr-hint" }, task.time_zone)) : "–";
+    return task.schedule ? h("span", {}, h("code", { class: "wlr-whole" }, task.schedule), " ", h("bdi", { class: "wlr-hint" }, task.time_zone)) : "–";
   }
 
   function lastRun(last) {
-    return last ? h("span", {}, badge(last.state), mark(last)) : h("span", { class: "wlr-hint" }, "none yet");
+    return last ? h("div", {}, badge(last.state), mark(last)) : h("span", { class: "wlr-hint" }, "none yet");
   }
 
   function mark(item) {
-    return item.mark ? h("span", { class: "wlr-flag" }, h("span", { "aria-hidden": "true" }, " ⚠ "), item.mark) : null;
+    return item.mark ? h("div", { class: "wlr-flag" }, h("span", { "aria-hidden": "true" }, "⚠ "), item.mark) : null;
   }
 
   /** Return a button that chooses a line of a table; `data` tells it again once the table is made anew. */
@@ -110,8 +115,8 @@ function render({ model, el }) {
       ? h("p", { class: "wlr-hint" }, "Fires next at ", task.firings.join(", "), " ", h("bdi", {}, task.time_zone))
       : null));
     redraw(runs, [task.id, found.runs, run], () => table("Runs", ["due (UTC)", "state", "started (UTC)", "took", "reason", ""], found.runs.map((item) => ({
-      cells: [item.due, h("span", {}, badge(item.state), mark(item)), item.started || "–", item.took || "–", item.reason,
-        item.started ? pick("Log", item.id, item.id === run, () => openLog(item.id), `Log of the run due ${item.due}`) : ""],
+      cells: [whole(item.due), h("div", {}, badge(item.state), mark(item)), whole(item.started), whole(item.took), item.reason || "–",
+        item.started ? pick(whole("Log"), item.id, item.id === run, () => openLog(item.id), `Log of the run due ${item.due}`) : ""],
       tone: item.id === run ? "wlr-chosen" : null,
     })), { empty: "No runs yet." }));
   }
