@@ -96,7 +96,7 @@ def find(words: list[str], *, is_cell: bool = False) -> tuple[str, Verb, list[st
         return "", glance.VERB, words
     verb = _named(words[0], registry.VERBS)
     if is_cell and verb.cell:
-        return words[0], replace(verb, verbs=()), words[1:]
+        return words[0], _of_cell(verb), words[1:]
     if not verb.verbs or len(words) < 2 or words[1] in HELP[:2]:
         return words[0], verb, words[1:]
     more = f"%%wl {verb.name}, with two %, takes a cell." if verb.cell else ""
@@ -129,7 +129,11 @@ def overview() -> str:
 
 
 def _family(verb: Verb, path: str) -> str:
-    lines = [(f"%%wl {path}", f"takes {verb.cell}")] if verb.cell else []
-    lines += [(f"%wl {path} {item.name}", item.summary) for item in verb.verbs]
-    more = f", %%wl {path} -h the form with a cell" if verb.cell else ""
-    return f"{display.text_facts(lines)}\n\n%wl {path} {verb.verbs[0].name} -h explains one{more}."
+    own = f"{Parser(_of_cell(verb), path).format_help()}\nwithout a cell:\n" if verb.cell else ""
+    lines = [(f"%wl {path} {item.name}", item.summary) for item in verb.verbs]
+    return f"{own}{display.text_facts(lines)}\n\n%wl {path} {verb.verbs[0].name} -h explains one."
+
+
+def _of_cell(family: Verb) -> Verb:
+    """Return the cell form of a family as a verb of its own."""
+    return replace(family, verbs=())

@@ -86,6 +86,7 @@ def say_end(call: Call, task: Task, run: TaskRun) -> None:
     call.say("\n".join([*shown, f"{label(task)}: {marked(run.status())} after {seconds:.1f} s"]))
     if run.status() == "success":
         return
-    last = shown[-1].strip() if shown else ""
-    why = " ".join(part.rstrip(".") + "." for part in (run.reason(), last) if part)
-    raise usage(f"Task {label(task)!r}: its run ended as {run.status().replace('_', ' ')}. {why}")
+    why = run.reason() or (shown[-1].strip() if shown else "nobody knows why")
+    raise usage(
+        f"Task {label(task)!r}: its run did not end well ({run.status().replace('_', ' ')}): {why.rstrip('.')}."
+    )
