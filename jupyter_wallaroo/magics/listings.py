@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from jupyter_wallaroo.magics.results import Table
 from jupyter_wallaroo.magics.states import marked, states, version_of
@@ -17,7 +18,9 @@ from jupyter_wallaroo.sdk.tag import Tag
 from jupyter_wallaroo.sdk.task import Task
 from jupyter_wallaroo.sdk.user import User
 from jupyter_wallaroo.sdk.workspace import Workspace
-from jupyter_wallaroo.types.run import ListedRun
+
+if TYPE_CHECKING:
+    from jupyter_wallaroo.types.run import ListedRun
 
 _RUN_TYPES = {"Temporary Run": "once", "Continuous Run": "all the time"}
 

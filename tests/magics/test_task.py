@@ -5,20 +5,25 @@ from __future__ import annotations
 import io
 import re
 import zipfile
+from pathlib import Path
 from typing import Any
 
 import pytest
 from IPython.core.error import UsageError
 
+from jupyter_wallaroo.demo.server import PrivateServer
 from jupyter_wallaroo.magics import task_cell
 from jupyter_wallaroo.magics.task_words import TAIL_LINES, TRACEBACK_LINES, tail
 from jupyter_wallaroo.magics.verbs.panel import VIEWS
+from jupyter_wallaroo.sdk import Client
 from jupyter_wallaroo.sdk.task import Task
 from jupyter_wallaroo.sdk.task_run import LogLines
 from jupyter_wallaroo.widgets import View
+from tests.faults.drill import EXTENSION_ONLY
 from tests.magics.shell import Shell
 from tests.magics.test_completion import offered
-from tests.sdk.conftest import unique
+from tests.package_index import PackageIndex
+from tests.sdk.conftest import endpoint, unique
 from tests.tasking import until
 
 GREETING = """
@@ -80,11 +85,31 @@ def test_a_cell_that_fails_says_why_and_stops_the_notebook(shell: Shell) -> None
     assert f"{name}: ✖ failure after " in shell.printed
 
 
-def test_what_cannot_be_packaged_shows_what_the_installer_said(shell: Shell) -> None:
-    """No index need be asked to know that one thing cannot have two versions."""
-    with pytest.raises(UsageError, match="could not be packaged"):
-        shell.run(f"%%wl task {unique('lost')} --requirements 'six==1.1 six==1.2'\nprint(1)")
-    assert "Double requirement given: six==1.2" in shell.printed.replace("\n", " ")
+def test_what_a_cell_requires_is_installed_or_the_installer_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From a server whose pip asks an index of this test's own."""
+    with PackageIndex() as index:
+        for name, value in index.settings.items():
+            monkeypatch.setenv(name, value)
+        index.add("needed", "1.0")
+        with (
+            PrivateServer(tmp_path, options=EXTENSION_ONLY) as private,
+            Client(endpoint(private), token=private.token) as wl,
+        ):
+            fresh = Shell()
+            try:
+                fresh.give(wl=wl)
+                fresh.run(
+                    "%%wl task good --requirements needed\nfrom importlib.metadata import version as v\nprint(v('needed'))"
+                )
+                assert "\n1.0\ngood: ● success after " in fresh.printed
+                with pytest.raises(UsageError, match="could not be packaged"):
+                    fresh.run("%%wl task lost --requirements 'needed no-such-package==1'\nprint(1)")
+                assert "\nERROR: No matching distribution found for no-such-package==1\n" in fresh.printed
+                assert "✖ error" in fresh.text_of(fresh.run("%wl ls orchestrations"))
+            finally:
+                fresh.close()
 
 
 def test_a_schedule(shell: Shell) -> None:

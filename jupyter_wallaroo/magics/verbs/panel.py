@@ -1,15 +1,12 @@
-"""``%wl panel``: a pipeline, or the connections, as something to work with in the output."""
+"""``%wl panel``: a pipeline, or the connections, as a widget in the output; `sdk.panels` is the door to them."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 from jupyter_wallaroo.magics.parser import Live, Parser
 from jupyter_wallaroo.magics.usage import unknown, usage
 from jupyter_wallaroo.magics.verb import Call, Verb
-
-if TYPE_CHECKING:
-    from jupyter_wallaroo.widgets.panel import Panel
 
 VIEWS = ("deployment", "inference", "logs")
 
@@ -20,7 +17,7 @@ def _configure(parser: Parser) -> None:
     parser.completes(view, VIEWS)
 
 
-def _run(call: Call) -> Panel:
+def _run(call: Call) -> Any:
     view, name = call.args.view, call.args.pipeline
     if view is not None and view not in VIEWS:
         raise unknown("view", view, VIEWS)
