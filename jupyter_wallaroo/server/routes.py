@@ -10,7 +10,7 @@ from jupyter_server.utils import url_path_join
 
 from jupyter_wallaroo.server.handlers.apply import ApplyHandler
 from jupyter_wallaroo.server.handlers.base import API_V2_ROOT, LOGS_ROOT, ROOT_PATH, WallarooHandler
-from jupyter_wallaroo.server.handlers.download import OrchestrationDownloadHandler
+from jupyter_wallaroo.server.handlers.files import OrchestrationDownloadHandler, StepNotebookHandler, StepOutputHandler
 from jupyter_wallaroo.server.handlers.infer import InferHandler
 from jupyter_wallaroo.server.handlers.json_body import (
     ConfigHandler,
@@ -19,7 +19,6 @@ from jupyter_wallaroo.server.handlers.json_body import (
     ResourceHandler,
 )
 from jupyter_wallaroo.server.handlers.logs import LogsHandler, TopicHandler, TopicRecordsHandler
-from jupyter_wallaroo.server.handlers.runs import StepNotebookHandler, StepOutputHandler
 from jupyter_wallaroo.server.handlers.unknown import UnknownHandler
 from jupyter_wallaroo.server.handlers.upload import (
     ConvertingUploadHandler,
