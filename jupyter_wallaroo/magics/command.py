@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from jupyter_wallaroo.errors import WallarooError
@@ -45,7 +46,7 @@ class Commands:
         if words and words[0] in HELP:
             self.session.print(overview())
             return None
-        path, verb, rest = find(words)
+        path, verb, rest = find(words, is_cell=cell is not None)
         if verb.verbs:
             self.session.print(_family(verb, path))
             return None
@@ -78,8 +79,13 @@ class Commands:
         return None
 
 
-def find(words: list[str]) -> tuple[str, Verb, list[str]]:
+def find(words: list[str], *, is_cell: bool = False) -> tuple[str, Verb, list[str]]:
     """Return how the verb of a line is called, the verb, and what follows; without a verb, the workspace at a glance.
+
+    Parameters
+    ----------
+    is_cell
+        Whether the line stands above a cell, which a family may take itself: no member is looked for then.
 
     Raises
     ------
@@ -89,16 +95,19 @@ def find(words: list[str]) -> tuple[str, Verb, list[str]]:
     if not words or words[0].startswith("-"):
         return "", glance.VERB, words
     verb = _named(words[0], registry.VERBS)
+    if is_cell and verb.cell:
+        return words[0], _of_cell(verb), words[1:]
     if not verb.verbs or len(words) < 2 or words[1] in HELP[:2]:
         return words[0], verb, words[1:]
-    return f"{words[0]} {words[1]}", _named(words[1], verb.verbs, words[0]), words[2:]
+    more = f"%%wl {verb.name}, with two %, takes a cell." if verb.cell else ""
+    return f"{words[0]} {words[1]}", _named(words[1], verb.verbs, words[0], more), words[2:]
 
 
-def _named(word: str, verbs: tuple[Verb, ...], family: str = "") -> Verb:
+def _named(word: str, verbs: tuple[Verb, ...], family: str = "", more: str = "") -> Verb:
     for verb in verbs:
         if verb.name == word:
             return verb
-    raise unknown("verb", word, [verb.name for verb in verbs], family)
+    raise unknown("verb", word, [verb.name for verb in verbs], family, more)
 
 
 def _cell(verb: Verb, path: str, cell: str | None) -> str | None:
@@ -120,5 +129,11 @@ def overview() -> str:
 
 
 def _family(verb: Verb, path: str) -> str:
+    own = f"{Parser(_of_cell(verb), path).format_help()}\nwithout a cell:\n" if verb.cell else ""
     lines = [(f"%wl {path} {item.name}", item.summary) for item in verb.verbs]
-    return f"{display.text_facts(lines)}\n\n%wl {path} {verb.verbs[0].name} -h explains one."
+    return f"{own}{display.text_facts(lines)}\n\n%wl {path} {verb.verbs[0].name} -h explains one."
+
+
+def _of_cell(family: Verb) -> Verb:
+    """Return the cell form of a family as a verb of its own."""
+    return replace(family, verbs=())

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from jupyter_wallaroo.magics.command import Commands
     from jupyter_wallaroo.magics.session import Session
 
-_LINE = re.compile(r"^\s*(?:[\w., ]+=\s*)?%{1,2}wl(?P<rest>\s.*)$")
+_LINE = re.compile(r"^\s*(?:[\w., ]+=\s*)?(?P<marks>%{1,2})wl(?P<rest>\s.*)$")
 
 
 class _Nothing(list[SimpleCompletion]):
@@ -44,7 +44,8 @@ def matches(text: str, commands: Commands) -> dict[str, Any]:
     if found is None:
         return {"completions": [], "suppress": False}
     words, begun = _words(found["rest"])
-    fitting = [word for word in offered(words, begun, commands) if word.startswith(begun.lstrip("'\""))]
+    offers = offered(words, begun, commands, is_cell=found["marks"] == "%%")
+    fitting = [word for word in offers if word.startswith(begun.lstrip("'\""))]
     completions = [SimpleCompletion(shlex.quote(word), type="wl") for word in dict.fromkeys(fitting)]
     if not completions:
         return nothing()
@@ -70,12 +71,12 @@ def _words(rest: str) -> tuple[list[str], str]:
         return [], rest[open_at:]
 
 
-def offered(words: list[str], begun: str, commands: Commands) -> Iterable[str]:
+def offered(words: list[str], begun: str, commands: Commands, *, is_cell: bool) -> Iterable[str]:
     """Return what may follow whole words, given how the next one begins."""
     if not words:
         return [verb.name for verb in registry.VERBS]
     try:
-        path, verb, rest = command.find(words)
+        path, verb, rest = command.find(words, is_cell=is_cell)
     except UsageError:
         return []
     if verb.verbs:

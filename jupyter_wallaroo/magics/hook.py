@@ -51,6 +51,8 @@ class Hook:
         ``%wl infer fraud df --out r``      rows in, results out
         ``%wl status fraud``                how it is
         ``%wl logs fraud``                  what was asked of it
+        ``%wl panel fraud``                 all of that to click on
+        ``%%wl task nightly``               the cell is run by the server, once or on a schedule
         ==================================  ============================================================
         """
         return self.commands().run(line, cell)

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from jupyter_wallaroo.magics.results import Table
-from jupyter_wallaroo.magics.states import states, version_of
+from jupyter_wallaroo.magics.states import marked, states, version_of
 from jupyter_wallaroo.sdk import steps
 from jupyter_wallaroo.sdk.client import Client
 from jupyter_wallaroo.sdk.connection import Connection
 from jupyter_wallaroo.sdk.model import Model
+from jupyter_wallaroo.sdk.orchestration import Orchestration
 from jupyter_wallaroo.sdk.pipeline import Pipeline
 from jupyter_wallaroo.sdk.tag import Tag
+from jupyter_wallaroo.sdk.task import Task
 from jupyter_wallaroo.sdk.user import User
 from jupyter_wallaroo.sdk.workspace import Workspace
+
+if TYPE_CHECKING:
+    from jupyter_wallaroo.types.run import ListedRun
+
+_RUN_TYPES = {"Temporary Run": "once", "Continuous Run": "all the time"}
 
 SHOWN_UUID = 8
 """Characters of a version's UUID that tell it from the others of a pipeline."""
@@ -75,6 +83,59 @@ def tags(found: Sequence[Tag]) -> Table[Tag]:
 def users(found: Sequence[User]) -> Table[User]:
     """Return users."""
     return Table(found, {"user": User.username, "e-mail": User.email, "id": User.id}, "No users.")
+
+
+def tasks(found: Sequence[Task], nothing: str = "No tasks yet: %%wl task NAME makes one of a cell.") -> Table[Task]:
+    """Return tasks with how each is, and when it fires next."""
+    columns = {
+        "task": lambda item: item.name() or "",
+        "status": lambda item: marked(item.known_status()),
+        "runs": _when,
+        "fires next": lambda item: next(map(firing, item.known_firings()), ""),
+        "last run": _last_run,
+        "id": lambda item: item.id()[:SHOWN_UUID],
+    }
+    return Table(found, columns, nothing)
+
+
+def orchestrations(found: Sequence[Orchestration]) -> Table[Orchestration]:
+    """Return orchestrations with how far each has come."""
+    columns = {
+        "orchestration": lambda item: item.name() or item.file_name(),
+        "status": lambda item: marked(item.status()),
+        "uploaded": lambda item: minute(item.created_at()),
+        "id": lambda item: item.id()[:SHOWN_UUID],
+    }
+    return Table(found, columns, "No orchestrations yet: %%wl task NAME makes one of a cell.")
+
+
+def runs(found: Sequence[ListedRun]) -> Table[ListedRun]:
+    """Return runs of graphs with how each is."""
+    columns = {
+        "run": lambda item: item.name or "",
+        "type": lambda item: item.run_type.value,
+        "status": lambda item: item.outcome.value if item.outcome else item.status.value,
+        "failed steps": lambda item: ", ".join(item.failed_steps),
+        "created": lambda item: minute(datetime.fromisoformat(item.created_at)),
+        "id": lambda item: item.id[:SHOWN_UUID],
+    }
+    return Table(found, columns, "No runs of graphs yet: wl.run_graph makes one.")
+
+
+def _when(task: Task) -> str:
+    if task.schedule():
+        return f"{task.schedule()} {task.time_zone()}"
+    return _RUN_TYPES.get(task.run_type(), "")
+
+
+def _last_run(task: Task) -> str:
+    run = task.known_last_run()
+    return "" if run is None else f"{marked(run.known_state())} {minute(run.fire_time())}"
+
+
+def firing(moment: datetime) -> str:
+    """Return when a schedule fires, in its own zone, to the minute."""
+    return moment.strftime("%a %Y-%m-%d %H:%M %Z")
 
 
 def minute(moment: datetime) -> str:

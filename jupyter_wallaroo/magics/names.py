@@ -24,6 +24,7 @@ _FETCH: dict[Live, Callable[[Session], list[str]]] = {
     Live.CONNECTION: lambda session: [item.name() for item in session.client().list_connections()],
     Live.CONNECTION_TYPE: lambda _: connection_types(),
     Live.WORKSPACE: lambda session: [item.name() for item in session.client().list_workspaces()],
+    Live.TASK: lambda session: [item.name() or item.id() for item in session.client().list_tasks()],
 }
 
 

@@ -20,6 +20,7 @@ class Live(Enum):
     CONNECTION = "connections"
     CONNECTION_TYPE = "types"
     WORKSPACE = "workspaces"
+    TASK = "tasks"
     DATA = "data"
     """Rows: a variable, a file, a connection."""
     SOURCE = "source"
@@ -39,7 +40,7 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, verb: Verb, path: str) -> None:
         super().__init__(
-            prog=f"%wl {path}",
+            prog=f"{'%%wl' if verb.needs_cell else '%wl'} {path}",
             description=f"{verb.summary[:1].upper()}{verb.summary[1:]}.",
             epilog=_epilog(verb, path),
             formatter_class=argparse.RawDescriptionHelpFormatter,

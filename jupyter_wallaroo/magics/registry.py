@@ -13,7 +13,9 @@ from jupyter_wallaroo.magics.verbs import (
     infer,
     listing,
     logs,
+    panel,
     status,
+    task,
     undeploy,
     upload,
     workspace,
@@ -34,5 +36,7 @@ VERBS: tuple[Verb, ...] = (
     undeploy.VERB,
     bench.VERB,
     connection.VERB,
+    task.VERB,
+    panel.VERB,
 )
 """Without a verb, a line is `verbs.glance`."""

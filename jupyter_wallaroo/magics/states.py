@@ -14,6 +14,13 @@ from jupyter_wallaroo.types.deployment import DeploymentStatus, Status
 MARKS = {Status.RUNNING: "●", Status.STARTING: "◐", Status.ERROR: "✖"}
 NOT_DEPLOYED = "○ not deployed"
 
+_MARKS_OF_WORK = {
+    "success": "●", "ready": "●", "started": "◐", "running": "◐", "pending": "◐", "queued": "◐", "packaging": "◐",
+    "pending_packaging": "◐", "pending_kill": "◐", "pending_pause": "◐", "failed": "✖", "failure": "✖", "error": "✖",
+    "timed_out": "✖", "interrupted": "✖", "crash_loop": "✖", "schedule_error": "✖",
+}  # fmt: skip
+_NO_WORK = "○"
+
 _AT_ONCE = 8
 
 
@@ -33,6 +40,17 @@ class State(Struct, frozen=True):
     def reasons(self) -> list[str]:
         """Why it is not well."""
         return list(self.facts.details) if self.facts else []
+
+
+def marked(status: str) -> str:
+    """Return how a task, a run or an orchestration is, after its mark.
+
+    Examples
+    --------
+    >>> [marked(status) for status in ("success", "timed_out", "paused")]
+    ['● success', '✖ timed out', '○ paused']
+    """
+    return f"{_MARKS_OF_WORK.get(status, _NO_WORK)} {status.replace('_', ' ')}"
 
 
 def version_of(pipeline: Pipeline) -> str:

@@ -18,8 +18,8 @@ def usage(message: str, hint: str = "") -> UsageError:
     return UsageError(text if len(text) <= MAX_LENGTH else f"{text[:MAX_LENGTH]} …")
 
 
-def unknown(kind: str, word: str, known: Iterable[str], of: str = "") -> UsageError:
-    """Return the error for a word that is none of those there are, perhaps of something.
+def unknown(kind: str, word: str, known: Iterable[str], of: str = "", more: str = "") -> UsageError:
+    """Return the error for a word that is none of those there are, perhaps of something, perhaps with more to say.
 
     Examples
     --------
@@ -27,4 +27,4 @@ def unknown(kind: str, word: str, known: Iterable[str], of: str = "") -> UsageEr
     There is no verb 'deplyo'. Did you mean 'deploy'?
     """
     whose = f" of {of}" if of else ""
-    return usage(f"There is no {kind} {word[:80]!r}{whose}.", nearest(word, known))
+    return usage(f"There is no {kind} {word[:80]!r}{whose}.", f"{nearest(word, known)} {more}")

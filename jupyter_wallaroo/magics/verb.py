@@ -67,7 +67,7 @@ class Verb:
     examples
         Lines that work, for its help.
     verbs
-        Those of a family; then `run` is not called.
+        Those of a family; then `run` is called for its cell form only, which few families have.
     """
 
     name: str

@@ -88,7 +88,24 @@ class Task(Noun[wire.Task]):
 
     def is_active(self) -> bool:
         """Return whether it runs or will run, from the server."""
-        return self.refresh()._is_active()
+        return self.refresh().known_active()
+
+    def known_status(self) -> str:
+        """Return how it was when the server was asked last."""
+        return self._facts.status.value
+
+    def known_active(self) -> bool:
+        """Return whether it ran or would run when the server was asked last."""
+        return not self._facts.killed and self._facts.status not in _RESTING
+
+    def known_firings(self) -> list[datetime]:
+        """Return when it would fire when the server was asked last, as `next_firings`."""
+        return _firings(self._facts)
+
+    def known_last_run(self) -> TaskRun | None:
+        """Return its newest run when the server was asked last, None where it had none."""
+        runs = self._facts.last_runs
+        return TaskRun(self._client, runs[0]) if runs else None
 
     def created_at(self) -> datetime:
         """Return when it was made."""
@@ -167,9 +184,6 @@ class Task(Noun[wire.Task]):
         self._facts = self._client.api.call(path, request, wire.Task)
         return self._facts.status.value
 
-    def _is_active(self) -> bool:
-        return not self._facts.killed and self._facts.status not in _RESTING
-
     def _cells(self) -> tuple[object, ...]:
         facts = self._facts
         return (
@@ -177,7 +191,7 @@ class Task(Noun[wire.Task]):
             facts.name,
             facts.last_runs[0].status.value if facts.last_runs else TaskRuns.nothing,
             self.run_type(),
-            self._is_active(),
+            self.known_active(),
             f"{facts.schedule} ({facts.time_zone})" if facts.schedule else "-",
             display.short_moment(self.created_at()),
             display.short_moment(self.updated_at()),

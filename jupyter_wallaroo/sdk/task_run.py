@@ -54,6 +54,14 @@ class TaskRun(Noun[wire.TaskRun]):
         """Return more than `status`, from the server: also queued, skipped and interrupted."""
         return self._current().state.value
 
+    def known_state(self) -> str:
+        """Return how it was when the server was asked last, in the words of `state`."""
+        return self._facts.state.value
+
+    def has_begun(self) -> bool:
+        """Return whether it ran or runs, as far as it is known here: it was neither skipped nor waits."""
+        return self._facts.state not in (wire.RunState.QUEUED, wire.RunState.SKIPPED)
+
     def has_ended(self) -> bool:
         """Return whether it ran and is over, as far as it is known here."""
         return self._facts.state.is_over and self._facts.state is not wire.RunState.SKIPPED

@@ -18,7 +18,8 @@ LIMIT_S = 0.050
 FRESH_LIMIT_S = 30.0
 LINES = (
     "%wl ", "%wl de", "x = %wl ls ", "%wl deploy --re", "%wl status ", "%wl deploy p ", "%%wl deploy ", "%wl infer p ",
-    "%wl connection ", "%wl connection get ", "%wl connection create c P", "%wl workspace ", "%%wl deploy p\nste",
+    "%wl connection ", "%wl connection get ", "%wl connection create c P", "%wl workspace ", "%%wl deploy p\nste", "%wl task ",
+    "%wl task logs ", "%%wl task n --", "%wl panel ",
 )  # fmt: skip
 
 

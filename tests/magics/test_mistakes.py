@@ -11,8 +11,12 @@ from tests.magics.shell import Shell
 
 MISTAKES = {
     "%wl deplyo x": "There is no verb 'deplyo'. Did you mean 'deploy'",
-    "%wl panel x": "There is no verb 'panel'",
+    "%wl panel x": "Pipeline 'x' does not exist",
     "%wl connection creat x": "There is no verb 'creat' of connection. Did you mean 'create'",
+    "%wl task nightly": "There is no verb 'nightly' of task.",
+    "%wl task log x": "There is no verb 'log' of task. Did you mean 'logs'? %%wl task, with two %, takes a cell.",
+    "%%wl task x --shedule y\nz": "There is no flag '--shedule' of %%wl task. Did you mean '--schedule'",
+    "%%wl task\nx": "%%wl task: the following arguments are required: NAME",
     "%wl deploy x --replica 3": r"There is no flag '--replica' of %wl deploy. Did you mean '--replicas'",
     "%wl deploy x --replicas three": "argument --replicas: invalid int value: 'three'",
     "%wl status": "the following arguments are required: PIPELINE",

@@ -111,7 +111,8 @@ def test_no_line_lets_a_name_act(shell: Shell, name: str) -> None:
     commands = shell.shell.magics_manager.magics["line"]["wl"].__self__.commands()
     quoted = "'" + name.replace("'", "'\"'\"'") + "'"
     for line in ("{} x", "status {}", "ls {}", "workspace {}", "infer {} x", "upload {} --name x", "connection get {}",
-                 "deploy {} x --dry-run", "connection create {} FILE path=x", "status x --{}", "logs x --since {}"):  # fmt: skip
+                 "deploy {} x --dry-run", "connection create {} FILE path=x", "status x --{}", "logs x --since {}",
+                 "task {}", "task logs {}", "task kill {}", "panel {}", "panel x --view {}"):  # fmt: skip
         with pytest.raises(UsageError) as refused:
             commands.run(line.format(quoted), None)
         harmless_text(str(refused.value))

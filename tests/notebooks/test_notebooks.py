@@ -67,6 +67,8 @@ def test_start_here(tmp_path: Path) -> None:
     assert "● Running 2/2" in plain and "○ not deployed" in plain
     assert "P99 MS" in plain and "jupyter-wallaroo doctor" in plain
     assert "+ step 1" in printed and "forest" in printed
+    assert "143 rows, malignant: " in printed and "report: ● success after " in printed
+    assert "weekly: fires next Mon " in printed and "weekly: ○ killed" in printed
 
 
 def test_start_here_shows_every_magic() -> None:
@@ -77,6 +79,7 @@ def test_start_here_shows_every_magic() -> None:
             assert any(f"%wl {name}" in line and "%%wl" not in line for line in lines), name
             is_cell = (next((item for item in verb.verbs if name.endswith(item.name)), verb)).cell
             assert not is_cell or any(line.startswith(f"%%wl {name}") for line in lines), name
+        assert not verb.cell or any(line.startswith(f"%%wl {verb.name} ") for line in lines), verb.name
 
 
 def test_deploy_and_infer(tmp_path: Path) -> None:

@@ -13,6 +13,11 @@ from jupyter_wallaroo.magics.verb import Call, Verb
 _NOUNS: dict[str, Callable[[Call], Shown]] = {
     "pipelines": lambda call: listings.pipelines(call.client.get_current_workspace().pipelines()),
     "models": lambda call: listings.models(call.client.list_models()),
+    "tasks": lambda call: listings.tasks(call.client.list_tasks()),
+    "orchestrations": lambda call: listings.orchestrations(
+        call.client.list_orchestrations(call.client.get_current_workspace().id())
+    ),
+    "runs": lambda call: listings.runs(call.client.list_runs()),
     "connections": lambda call: listings.connections(call.client.list_connections()),
     "workspaces": lambda call: listings.workspaces(call.client),
     "tags": lambda call: listings.tags(call.client.list_tags()),
@@ -34,7 +39,7 @@ def _run(call: Call) -> Shown:
 
 VERB = Verb(
     "ls",
-    "list pipelines, models, connections, workspaces, tags or users",
+    "list pipelines, models, tasks, connections, workspaces and so on",
     _run,
     _configure,
     examples=("%wl ls pipelines", "mine = %wl ls models"),
