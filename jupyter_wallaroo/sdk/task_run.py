@@ -14,13 +14,13 @@ DEFAULT_LINES = 10_000
 
 
 class LogLines(list[str]):
-    """The lines of a log, each with its time (S5-37); notebooks show them as they are."""
+    """The lines of a log, each with its time (S5-37); shown without control characters, which are in the items."""
 
     def __init__(self, lines: Iterable[str] = ()) -> None:
         super().__init__(lines)
 
     def __str__(self) -> str:
-        return "\n".join(self) or "(no logs yet)"
+        return display.visible_lines("\n".join(self).expandtabs()) or "(no logs yet)"
 
     def __repr__(self) -> str:
         return str(self)

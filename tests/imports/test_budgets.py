@@ -1,4 +1,7 @@
-"""Import time is shared property: what the package may cost, and what it must not pull in (DESIGN, budgets)."""
+"""Import time is shared property: what the package may cost, and what it must not pull in (DESIGN, budgets).
+
+Times are those of the CPU: what else the machine does meanwhile is not the import's fault.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +17,9 @@ ROUNDS = 7
 _CODE = """
 import sys, time
 {before}
-started = time.perf_counter()
+started = time.process_time()
 {statement}
-taken = time.perf_counter() - started
+taken = time.process_time() - started
 import json
 print(json.dumps([taken, sorted(sys.modules)]))
 """
