@@ -27,6 +27,8 @@ TIME_LIMIT_S = 900.0
 LOG_BYTES = 64 * 1024
 """How much of what the installer said is kept, of its end."""
 _INSTALLER_PREFIXES = ("PIP_", "SSL_", "REQUESTS_CA_BUNDLE", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
+_TALKING = {"PIP_QUIET": "0"}
+"""The log is for people who wait for it, however quiet the operator likes his own."""
 _SHOWN_LINES = 3
 _LOG = "installer.log"
 _INSTALL = ("-P", "-m", "pip", "install", "--no-input", "--no-color", "--progress-bar=off")
@@ -140,7 +142,7 @@ async def _run(log: Path, *arguments: str) -> None:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-P", "-m", "jupyter_wallaroo.engine.tethered", str(os.getpid())),
             *arguments,
-            env=environment() | allowed,
+            env=environment() | allowed | _TALKING,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=said,
             stderr=said,

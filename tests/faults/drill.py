@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import threading
 import time
@@ -16,6 +17,11 @@ from tests.deploying import post
 
 EXTENSION_ONLY = ("--ServerApp.jpserver_extensions=jupyter_wallaroo=True",)
 ORPHAN_LIMIT_S = 5.0
+
+
+def kills(few: int) -> int:
+    """Return how often a drill kills: ``few`` times in the suite, as often as JUPYTER_WALLAROO_TEST_KILLS says."""
+    return int(os.environ.get("JUPYTER_WALLAROO_TEST_KILLS", few))
 
 
 class Ledger:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import time
 from pathlib import Path
@@ -14,7 +13,7 @@ from jupyter_wallaroo.demo.server import PrivateServer
 from tests.faults import drill
 from tests.graphs import ended, script, statuses, submit
 
-TURNS = int(os.environ.get("JUPYTER_WALLAROO_TEST_RUN_KILLS", "3"))
+TURNS = drill.kills(2)
 STOP_LIMIT_S = 15.0
 INTERRUPTED = "interrupted by a restart of the server"
 

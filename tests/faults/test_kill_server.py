@@ -17,7 +17,7 @@ from tests.deploying import Deployed, definition, deploy, post, reference, uploa
 from tests.faults import drill
 from tests.faults.drill import Ledger, Load
 
-KILLS = 20
+KILLS = drill.kills(8)
 SERVING_LIMIT_S = 10.0
 
 

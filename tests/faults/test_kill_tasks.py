@@ -17,12 +17,12 @@ import pytest
 from jupyter_wallaroo.demo.server import PrivateServer
 from jupyter_wallaroo.types.task_process import FOLDER
 from tests.deploying import post
-from tests.faults.drill import assert_gone, assert_sound, children, pause
+from tests.faults.drill import assert_gone, assert_sound, children, kills, pause
 from tests.faults.fast_clock import BEGUN_MS
 from tests.tasking import OVER, orchestrate, posted, run_once, until
 
 ROOT = Path(__file__).parents[2]
-KILLS = int(os.environ.get("JUPYTER_WALLAROO_TEST_KILLS", "3"))
+KILLS = kills(3)
 SCHEDULES = 5
 RUNS = 10
 MINUTE_S = 60

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-import os
 import random
 import re
 import shutil
@@ -24,13 +23,13 @@ from jupyter_wallaroo.demo.server import PrivateServer
 from jupyter_wallaroo.server.events import SCHEMA_IDS
 from tests.archives import archive, orchestration
 from tests.deploying import default_workspace, post
-from tests.faults.drill import EXTENSION_ONLY, assert_gone, children
+from tests.faults.drill import EXTENSION_ONLY, assert_gone, children, kills
 from tests.orchestrating import send, settled, uploaded
 from tests.package_index import PackageIndex
 from tests.server.test_events import heard
 
 LIMIT_S = 60.0
-KILLS = int(os.environ.get("JUPYTER_WALLAROO_TEST_KILLS", "1"))
+KILLS = kills(1)
 OF_2023 = {
     "id",
     "name",
@@ -55,11 +54,15 @@ def index() -> Iterator[PackageIndex]:
 @pytest.fixture(scope="module")
 def private(index: PackageIndex, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateServer]:
     """A server whose pip asks `index` and nobody else."""
+    server = PrivateServer(tmp_path_factory.mktemp("private"), options=EXTENSION_ONLY)
     with pytest.MonkeyPatch.context() as patch:
         for name, value in index.settings.items():
             patch.setenv(name, value)
-        with PrivateServer(tmp_path_factory.mktemp("private"), options=EXTENSION_ONLY) as running:
-            yield running
+        server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
 
 
 def _unique() -> str:
