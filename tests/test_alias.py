@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-INSTALL = "import jupyter_wallaroo; jupyter_wallaroo.load_ipython_extension(None)\n"
+INSTALL = "import jupyter_wallaroo.alias; jupyter_wallaroo.alias.install()\n"
 BLOCK = """
 import sys
 class Blocked:
@@ -103,9 +103,9 @@ def test_an_unknown_module_is_not_found() -> None:
 def test_unloading_takes_the_name_back() -> None:
     code = """
 import wallaroo, sys
-jupyter_wallaroo.load_ipython_extension(None)
-jupyter_wallaroo.unload_ipython_extension(None)
-jupyter_wallaroo.unload_ipython_extension(None)
+jupyter_wallaroo.alias.install()
+jupyter_wallaroo.alias.uninstall()
+jupyter_wallaroo.alias.uninstall()
 print([name for name in sys.modules if name.partition('.')[0] == 'wallaroo'], wallaroo.Framework.ONNX)
 try:
     import wallaroo

@@ -348,7 +348,7 @@ CLOSED = {
     "health", "openapi.json",
     "users/query", "workspaces/create", "workspaces/list_users", "workspaces/add_user", "workspaces/remove_user",
     "connections/create", "connections/add_to_workspace", "connections/remove_from_workspace", "connections/delete",
-    "pipelines/apply", "audit/list", "tags/create", "tags/list", "tags/assign", "tags/remove",
+    "pipelines/overview", "pipelines/list_versions", "pipelines/get_traffic", "pipelines/apply", "audit/list", "tags/create", "tags/list", "tags/assign", "tags/remove",
     "assays/create", "assays/filter", "assays/run_interactive", "assays/run_interactive_baseline", "assays/summarize",
     "assays/get_baseline", "orchestration/upload", "orchestration/list_all", "orchestration/delete_orchestrations",
     "orchestration/download",
