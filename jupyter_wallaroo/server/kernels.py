@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import signal
-from collections.abc import Iterable, Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from jupyter_wallaroo.errors import Unavailable, without_paths
 from jupyter_wallaroo.services.kernels import KernelNames
@@ -16,6 +17,8 @@ from jupyter_wallaroo.types.step_order import KernelAddress
 
 if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
+
+T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
@@ -63,8 +66,8 @@ class JupyterKernels:
         gateway = self._gateway
         inherited = {} if gateway else os.environ
         try:
-            kernel_id = await self._manager.start_kernel(
-                kernel_name=name, cwd=str(directory), env={**inherited, **environment}
+            kernel_id = await self._started(
+                self._manager.start_kernel(kernel_name=name, cwd=str(directory), env={**inherited, **environment})
             )
             kernel = self._manager.get_kernel(kernel_id)
             if gateway is None and getattr(self._manager, "use_pending_kernels", False):
@@ -85,6 +88,16 @@ class JupyterKernels:
             return KernelAddress(kernel_id=kernel_id, connection_file=None, gateway=settings)
         kernel.stop_restarter()
         return KernelAddress(kernel_id=kernel_id, connection_file=kernel.connection_file, gateway=None)
+
+    async def _started(self, start: Coroutine[Any, Any, str]) -> str:
+        """Return the id of a kernel once it is started; being cancelled, end it when it is."""
+        starting = asyncio.create_task(start)
+        try:
+            return await _settled(starting)
+        except asyncio.CancelledError:
+            if not starting.cancelled() and starting.exception() is None:
+                await self.stop(starting.result(), now=True)
+            raise
 
     async def end_of(self, kernel_id: str) -> str | None:
         """Return how a kernel ended, None while it lives; a gateway is asked only now and then."""
@@ -114,7 +127,7 @@ class JupyterKernels:
             if kernel_id not in self._manager:
                 return
             try:
-                await self._manager.shutdown_kernel(kernel_id, now=now)
+                await _settled(asyncio.ensure_future(self._manager.shutdown_kernel(kernel_id, now=now)))
             except Exception:  # noqa: BLE001  the edge to Jupyter's managers: a run's end must not hang on one kernel's
                 _log.warning("wallaroo: kernel %s could not be shut down", kernel_id, exc_info=True)
 
@@ -131,6 +144,20 @@ class JupyterKernels:
                 await gateway_request(address, method="DELETE")
             except Exception as error:  # noqa: BLE001  gone already, or a gateway that is away
                 _log.info("wallaroo: kernel %s on the gateway was not ended: %s", kernel_id, error)
+
+
+async def _settled(work: asyncio.Future[T]) -> T:
+    """Return what comes of work that must not be cut off; being cancelled takes effect when it is done.
+
+    A start or an end that is cut off leaves a kernel whose ``ready`` never settles, over which Jupyter's own end fails.
+    """
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:
+        while not work.done():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait({work})
+        raise
 
 
 def _is_plain(gateway: Any, trait: str) -> bool:
