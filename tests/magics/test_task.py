@@ -14,11 +14,11 @@ from IPython.core.error import UsageError
 from jupyter_wallaroo.demo.server import PrivateServer
 from jupyter_wallaroo.magics import task_cell
 from jupyter_wallaroo.magics.task_words import TAIL_LINES, TRACEBACK_LINES, tail
-from jupyter_wallaroo.magics.verbs.panel import VIEWS
+from jupyter_wallaroo.magics.verbs.panel import OTHER_VIEWS, PIPELINE_VIEWS
 from jupyter_wallaroo.sdk import Client
 from jupyter_wallaroo.sdk.task import Task
 from jupyter_wallaroo.sdk.task_run import LogLines
-from jupyter_wallaroo.widgets import View
+from jupyter_wallaroo.widgets import ClientView, View
 from tests.faults.drill import EXTENSION_ONLY
 from tests.magics.shell import Shell
 from tests.magics.test_completion import offered
@@ -171,7 +171,7 @@ MISTAKES = {
     "%%wl task a\n \n": "The cell of %%wl task is empty",
     "%wl task logs": "the following arguments are required: NAME|ID",
     "%wl panel nope": "Pipeline 'nope' does not exist",
-    "%wl panel --view logs": "--view is of a pipeline",
+    "%wl panel --view logs": "Those of a pipeline want its name",
     "%wl panel x --view log": "There is no view 'log'. Did you mean 'logs'",
 }
 
@@ -241,12 +241,14 @@ def kept(shell: Shell, panel: Any) -> Any:
 
 
 def test_panels_open(shell: Shell, deployed: str) -> None:
-    """Each view of a pipeline and that of the connections, as a widget with a text; the words are the widgets' own."""
-    assert list(VIEWS) == [str(item) for item in View]
+    """Each view of a pipeline and those of none, as a widget with a text; the words are the widgets' own."""
+    assert list(PIPELINE_VIEWS) == [str(item) for item in View]
+    assert list(OTHER_VIEWS) == [str(item) for item in ClientView]
     for line, said in {
         "": "Connections",
+        "--view tasks": "asks",
         deployed: deployed,
-        **{f"{deployed} --view {v}": deployed for v in VIEWS},
+        **{f"{deployed} --view {v}": deployed for v in PIPELINE_VIEWS},
     }.items():
         panel = shell.run(f"%wl panel {line}")
         try:
