@@ -1,4 +1,4 @@
-"""``%wl panel``: a pipeline, the connections or the tasks, as a widget in the output; `sdk.panels` is the door to them."""
+"""``%wl panel``: a pipeline, the connections or the tasks as a widget in the output; `sdk.panels` is the door."""
 
 from __future__ import annotations
 
