@@ -52,17 +52,15 @@ def index() -> Iterator[PackageIndex]:
 
 
 @pytest.fixture(scope="module")
-def private(index: PackageIndex, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateServer]:
-    """A server whose pip asks `index` and nobody else."""
-    server = PrivateServer(tmp_path_factory.mktemp("private"), options=EXTENSION_ONLY)
+def private(
+    index: PackageIndex, server: PrivateServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[PrivateServer]:
+    """A server whose pip asks `index` and nobody else, whenever it is started; the shared ``server`` runs before."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in index.settings.items():
             patch.setenv(name, value)
-        server.start()
-    try:
-        yield server
-    finally:
-        server.stop()
+        with PrivateServer(tmp_path_factory.mktemp("private"), options=EXTENSION_ONLY) as running:
+            yield running
 
 
 def _unique() -> str:
