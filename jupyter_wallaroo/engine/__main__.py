@@ -13,7 +13,7 @@ import msgspec
 from jupyter_wallaroo.types.plan import Start
 
 if TYPE_CHECKING:
-    from jupyter_wallaroo.engine.process import Handler
+    from jupyter_wallaroo.engine.process import Handler, Worker
 
 
 def main(text: str) -> None:
@@ -27,17 +27,24 @@ def main(text: str) -> None:
     sockets = [socket.socket(fileno=start.socket), *(peers if start.role == "sidekick" else ())]
 
     async def serve() -> None:
-        await process.Worker(_handlers(start, peers)).serve(*sockets)
+        await _worker(start, peers).serve(*sockets)
 
     asyncio.run(serve())
 
 
-def _handlers(start: Start, peers: list[socket.socket]) -> Mapping[int, Handler]:
-    if start.role == "replica":
-        from jupyter_wallaroo.engine import replica
-        from jupyter_wallaroo.engine.arena import attach
+def _worker(start: Start, peers: list[socket.socket]) -> Worker:
+    from jupyter_wallaroo.engine.process import Worker
 
-        return replica.Replica(attach(*start.arena) if start.arena else b"", peers).handlers()
+    if start.role == "replica":
+        from jupyter_wallaroo.engine.arena import attach
+        from jupyter_wallaroo.engine.replica import Replica
+
+        replica = Replica(attach(*start.arena) if start.arena else b"", peers)
+        return Worker(replica.handlers(), replica.queues())
+    return Worker(_handlers(start))
+
+
+def _handlers(start: Start) -> Mapping[int, Handler]:
     if start.role == "sidekick":
         from jupyter_wallaroo.engine import sidekick
 

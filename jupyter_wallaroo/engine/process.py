@@ -1,7 +1,7 @@
 """What every engine process does at its start and at its end.
 
 It limits its own memory before anything large is imported, asks the kernel to be killed should the server die, and
-answers frames until the connection ends. One frame is worked on at a time, in the order they came.
+answers frames until the connection ends.
 """
 
 from __future__ import annotations
@@ -15,11 +15,13 @@ import signal
 import socket
 import traceback
 from collections.abc import Callable, Mapping
+from typing import Protocol
 
 import msgspec
 
 from jupyter_wallaroo.engine.frames import MAX_FRAME_BYTES, Buffer, FrameConnection, Kind
 from jupyter_wallaroo.errors import EngineFailure, TooLarge, WallarooError
+from jupyter_wallaroo.types.plan import Answered
 
 _PR_SET_PDEATHSIG = 1
 _OOM_SCORE = "500"
@@ -28,6 +30,33 @@ _encode = msgspec.msgpack.Encoder().encode
 
 Handler = Callable[[bytes, Buffer], tuple[bytes, Buffer]]
 """Takes a frame's head and body, gives the answer's; raises a `WallarooError` to refuse."""
+
+
+class Reply(Protocol):
+    """Where the outcome of an inference goes, once, whenever it is there."""
+
+    def answer(self, said: Answered, body: Buffer) -> None:
+        """Send the answer's bytes and what is said of them."""
+
+    def refuse(self, error: Exception) -> None:
+        """Send why there is none; what is no `WallarooError` is a bug of ours, see `refusal`."""
+
+
+Queue = Callable[[bytes, Buffer, Reply], None]
+"""Takes a frame's head and body, and answers when it has worked on it, perhaps together with others."""
+
+
+def refusal(error: Exception) -> WallarooError:
+    """Return what the caller is told of an error; a bug of ours goes to the log and must not end other requests."""
+    if isinstance(error, WallarooError):
+        return error
+    if isinstance(error, MemoryError):
+        return TooLarge(
+            "The request needs more memory than the engine may use.",
+            hint="Send fewer rows per request, or deploy with more memory.",
+        )
+    traceback.print_exception(error)
+    return EngineFailure("The engine failed to answer; the server's log has the details.")
 
 
 def limit(*, memory_bytes: int, cpu_s: int = 0) -> None:
@@ -66,62 +95,85 @@ class Worker:
     ----------
     handlers
         What to do with each kind of frame.
+    queues
+        What takes each kind of frame that is answered later.
     """
 
-    def __init__(self, handlers: Mapping[int, Handler]) -> None:
+    def __init__(self, handlers: Mapping[int, Handler], queues: Mapping[int, Queue] | None = None) -> None:
         self._handlers = handlers
+        self._queues = queues or {}
         self._ended = asyncio.Event()
 
     async def serve(self, *inherited: socket.socket) -> None:
-        """Answer on every socket, one frame at a time, until the other end of any closes it."""
+        """Answer on every socket until the other end of any closes it."""
         loop = asyncio.get_running_loop()
         for connected in inherited:
-            await loop.create_connection(lambda: Link(self._handlers, self._ended).connection, sock=connected)
+            await loop.create_connection(self._link, sock=connected)
         await self._ended.wait()
+
+    def _link(self) -> FrameConnection:
+        return Link(self._handlers, self._queues, self._ended).connection
 
 
 class Link:
     """One connection of a worker."""
 
-    def __init__(self, handlers: Mapping[int, Handler], ended: asyncio.Event) -> None:
+    def __init__(self, handlers: Mapping[int, Handler], queues: Mapping[int, Queue], ended: asyncio.Event) -> None:
         self.connection = FrameConnection(self)
         self._handlers = handlers
+        self._queues = queues
         self._ended = ended
 
     def frame_received(self, number: int, kind: int, head: bytes, body: Buffer) -> None:
-        """Work on one frame and queue its answer."""
+        """Work on one frame, or have it queued, and answer it."""
+        reply = FrameReply(self.connection, number)
         try:
-            answer = self._handlers[kind](head, body)
-        except WallarooError as error:
-            self._refuse(number, error)
-        except MemoryError:
-            too_large = TooLarge(
-                "The request needs more memory than the engine may use.",
-                hint="Send fewer rows per request, or deploy with more memory.",
-            )
-            self._refuse(number, too_large)
-        except Exception:  # noqa: BLE001  the edge of the process: a bug of ours must not end every other request
-            traceback.print_exc()
-            self._refuse(number, EngineFailure("The engine failed to answer; the server's log has the details."))
-        else:
-            self._answer(number, *answer)
+            queue = self._queues.get(kind)
+            if queue is not None:
+                queue(head, body, reply)
+            else:
+                reply.send(*self._handlers[kind](head, body))
+        except Exception as error:  # noqa: BLE001  the edge of the process
+            reply.refuse(error)
 
-    def _answer(self, number: int, head: bytes, body: Buffer) -> None:
+    def connection_ended(self) -> None:
+        """End the worker with any of its connections."""
+        self._ended.set()
+
+
+class FrameReply:
+    """The answer to one frame.
+
+    Parameters
+    ----------
+    connection, number
+        Where the frame came from, and which it was.
+    """
+
+    __slots__ = ("_connection", "_number")
+
+    def __init__(self, connection: FrameConnection, number: int) -> None:
+        self._connection = connection
+        self._number = number
+
+    def answer(self, said: Answered, body: Buffer) -> None:
+        """Send an inference's answer."""
+        self.send(_encode(said), body)
+
+    def send(self, head: bytes, body: Buffer) -> None:
+        """Send an answer's head and body; one that is too large for a frame is refused."""
         if len(head) + len(body) <= MAX_FRAME_BYTES:
-            self.connection.send(number, Kind.ANSWER, head, body)
+            self._connection.send(self._number, Kind.ANSWER, head, body)
             return
         too_large = TooLarge(
             f"The answer has {len(body)} bytes; at most {MAX_FRAME_BYTES} are passed on.",
             hint="Send fewer rows per request, or have the model give less.",
         )
-        self._refuse(number, too_large)
+        self.refuse(too_large)
 
-    def _refuse(self, number: int, error: WallarooError) -> None:
-        self.connection.send(number, Kind.FAILURE, _encode(error.to_wire()))
-
-    def connection_ended(self) -> None:
-        """End the worker with any of its connections."""
-        self._ended.set()
+    def refuse(self, error: Exception) -> None:
+        """Send why there is no answer."""
+        self._connection.send(self._number, Kind.FAILURE, _encode(refusal(error).to_wire()))
 
 
 def ping(head: bytes, body: Buffer) -> tuple[bytes, Buffer]:

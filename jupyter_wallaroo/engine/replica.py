@@ -17,7 +17,7 @@ from jupyter_wallaroo.codec.selection import Selection
 from jupyter_wallaroo.engine.frames import Buffer, Kind
 from jupyter_wallaroo.engine.peer import Peer
 from jupyter_wallaroo.engine.pipeline import Pipeline, journal_columns
-from jupyter_wallaroo.engine.process import Handler, ping
+from jupyter_wallaroo.engine.process import Handler, Queue, Reply, ping
 from jupyter_wallaroo.errors import DeadlineExceeded, EngineFailure, StorageFull
 from jupyter_wallaroo.segments.journal import Extra, Journal
 from jupyter_wallaroo.segments.layout import Layout
@@ -48,8 +48,29 @@ class Replica:
         self._selections: dict[tuple[tuple[str, ...], tuple[str, ...], str | None], Selection] = {}
 
     def handlers(self) -> dict[int, Handler]:
-        """Return what a replica answers."""
-        return {Kind.LOAD: self.load, Kind.PING: ping, Kind.INFER: self.infer}
+        """Return what a replica answers at once."""
+        return {Kind.LOAD: self.load, Kind.PING: ping}
+
+    def queues(self) -> dict[int, Queue]:
+        """Return what a replica answers when its turn has come."""
+        return {Kind.INFER: self.take}
+
+    def take(self, head: bytes, body: Buffer, reply: Reply) -> None:
+        """Take one inference from the server, its body perhaps by its place in the arena."""
+        request = _decode_request(head)
+        if request.place is not None:
+            offset, size = request.place
+            body = self._bodies[offset : offset + size]
+        self.submit(request, body, reply)
+
+    def submit(self, request: InferRequest, body: Buffer, reply: Reply) -> None:
+        """Take one inference from whichever door, and reply when it has run."""
+        try:
+            said, encoded = self.infer(request, body)
+        except Exception as error:  # noqa: BLE001  whatever it was, it is this request's alone
+            reply.refuse(error)
+        else:
+            reply.answer(said, encoded)
 
     def load(self, head: bytes, body: Buffer) -> tuple[bytes, Buffer]:
         """Load the models of a `Plan`, run nothing yet, and answer `Loaded`."""
@@ -63,7 +84,7 @@ class Replica:
         gc.freeze()  # what is loaded stays; looking through it again and again took up to 35 ms of a request
         return _encode(Loaded(load_s=time.perf_counter() - started)), b""
 
-    def infer(self, head: bytes, body: Buffer) -> tuple[bytes, Buffer]:
+    def infer(self, request: InferRequest, body: Buffer) -> tuple[Answered, bytes]:
         """Answer one inference; it is in the journal before this returns.
 
         Raises
@@ -75,14 +96,10 @@ class Replica:
         StorageFull
             It could not be logged.
         """
-        request = _decode_request(head)
         if time.monotonic() > request.deadline:
             raise DeadlineExceeded("The time limit of the request passed while it was waiting for its turn.")
         if self._pipeline is None or self._journal is None:
             raise EngineFailure("An inference came before the models were loaded.")
-        if request.place is not None:
-            offset, size = request.place
-            body = self._bodies[offset : offset + size]
         started = time.perf_counter_ns()
         decoded, accepts = self._decode(request, body)
         parse_ns = time.perf_counter_ns() - started
@@ -99,7 +116,7 @@ class Replica:
                 hint="Free space on the disk that holds the data directory.",
             ) from error
         anomalies = int(np.count_nonzero(answer.anomaly_counts())) if answer.anomalies else 0
-        return _encode(Answered(accepts, decoded.rows, anomalies)), encoded
+        return Answered(accepts, decoded.rows, anomalies), encoded
 
     def _decode(self, request: InferRequest, body: Buffer) -> tuple[Decoded, MediaType]:
         if request.content is MediaType.RECORDS:

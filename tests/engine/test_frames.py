@@ -179,7 +179,7 @@ class Written:
 def test_an_answer_that_is_too_large_is_refused_and_the_next_one_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
     """Otherwise the other end would take the connection for broken, and end the process."""
     monkeypatch.setattr(process, "MAX_FRAME_BYTES", 100)
-    link = process.Link({Kind.INFER: lambda head, body: (head, bytes(body) * 60)}, asyncio.Event())
+    link = process.Link({Kind.INFER: lambda head, body: (head, bytes(body) * 60)}, {}, asyncio.Event())
     transport = Written()
     link.connection.connection_made(transport)  # type: ignore[arg-type]
     link.frame_received(1, Kind.INFER, b"", b"xx")

@@ -54,7 +54,7 @@ def infer(
     replica: Replica, body: bytes, content: MediaType = MediaType.RECORDS, accepts: MediaType | None = None
 ) -> bytes:
     head = InferRequest(accepts=accepts or content, content=content, deadline=math.inf)
-    return bytes(replica.infer(msgspec.msgpack.encode(head), body)[1])
+    return bytes(replica.infer(head, body)[1])
 
 
 def log_page(folder: Path, arrow_wanted: bool = False) -> tuple[bytes, Any]:

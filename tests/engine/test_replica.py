@@ -24,9 +24,9 @@ from tests.segments.writing import rows_of, written
 RECORDS, TENSORS, ARROW = MediaType.RECORDS, MediaType.TENSORS, MediaType.ARROW
 
 
-def head(content: MediaType = RECORDS, accepts: MediaType | None = None, **changes: Any) -> bytes:
+def head(content: MediaType = RECORDS, accepts: MediaType | None = None, **changes: Any) -> InferRequest:
     facts: dict[str, Any] = {"accepts": accepts or content, "content": content, "deadline": math.inf}
-    return msgspec.msgpack.encode(InferRequest(**{**facts, **changes}))
+    return InferRequest(**{**facts, **changes})
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_an_answer_is_in_the_journal_when_it_leaves(
         ({"x": [1.0, 2.0]}, {"y": [2.0, 4.0]}),
         ({"x": [3.0, 4.0]}, {"y": [6.0, 8.0]}),
     ]
-    assert msgspec.msgpack.decode(said, type=Answered) == Answered(accepts, 2, 0)
+    assert said == Answered(accepts, 2, 0)
     if accepts is TENSORS:
         item = json.loads(answer)[0]
         assert item["outputs"][0] == {"Float": {"v": 1, "dim": [2, 2], "data": [2.0, 4.0, 6.0, 8.0]}}
@@ -95,7 +95,7 @@ def test_the_selection_and_separator_are_kept(replica: Replica) -> None:
 def test_plain_json_that_holds_records_is_answered_with_records(replica: Replica) -> None:
     """Data files of either kind work unchanged (S1-39)."""
     said, answer = replica.infer(head(TENSORS), BODIES[RECORDS])
-    assert msgspec.msgpack.decode(said, type=Answered).media is RECORDS
+    assert said.media is RECORDS
     assert json.loads(answer)[1]["out"] == {"y": [6.0, 8.0]}
 
 
