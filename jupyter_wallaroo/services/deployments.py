@@ -105,7 +105,13 @@ class DeploymentService:
 
     async def restore(self) -> list[DeploymentSpec]:
         """Return everything that was wanted when the server last ended."""
-        return [await self._specs.of(stored) for stored in await self._store.read(deployments.wanted)]
+        specs = []
+        for stored in await self._store.read(deployments.wanted):
+            try:
+                specs.append(await self._specs.of(stored))
+            except InvalidRequest as error:  # an earlier release took what this one refuses
+                _log.error("wallaroo: %s is not brought back: %s", stored.name, error.message)
+        return specs
 
     async def deploy(self, caller: Caller, request: DeployPipeline) -> DeploymentId:
         """Have a pipeline version run; returns before it does (S1-23).
@@ -223,13 +229,13 @@ class DeploymentService:
         stored = await self._running(pipeline_id)
         if stored is None:
             return None
-        wanted = resources.resources(stored.engine_config, self._defaults).replicas
+        wanted = resources.resources(stored.engine_config, self._defaults)
         return PipelineState(
             id=stored.id,
             name=stored.name,
             pipeline_version_id=stored.pipeline_version_id,
-            maximum_replicas=wanted,
-            prewarmed_replicas=wanted,
+            maximum_replicas=wanted.autoscale.maximum if wanted.autoscale else wanted.replicas,
+            prewarmed_replicas=wanted.autoscale.minimum if wanted.autoscale else wanted.replicas,
             engine_config=stored.engine_config,
         )
 

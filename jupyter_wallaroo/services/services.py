@@ -79,6 +79,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     internal_url: str
     engine_defaults: Resources
     queue_limit: int
+    autoscale_limit: int
     body_budget: int
     request_time_limit_s: float
     load_time_limit_s: float
@@ -142,6 +143,7 @@ class Services:
             work_directory=directory.empty,
             sidekick_directory=directory.sidekicks,
             arena=self._arena,
+            autoscaled_replicas=settings.autoscale_limit,
         )
         archive = Archive(
             directory=str(directory.logs), max_bytes=settings.log_max_bytes, max_age_s=settings.log_max_age_s
