@@ -150,7 +150,7 @@ class DeploymentService:
             changed = await self._store.write(changes.commit, author, wanted)
             specs = {item.deployed.id: await self._specs.of(item.deployed) for item in changed if item.deployed}
             done = []
-            for item in changed:
+            for change, item in zip(wanted, changed, strict=True):
                 for deployment_id in item.undeployed:
                     self._supervisor.remove(deployment_id)
                 if item.deployed is not None:
@@ -158,6 +158,8 @@ class DeploymentService:
                 replacing = self._supervisor.apply(specs[item.deployed.id]) if item.deployed else []
                 if item.version is not None:
                     await self._news.tell(item.version)
+                if item.removed is not None:
+                    self._news.tell_removed(item.removed, change.workspace_id)
                 done.append(Committed(version=item.version, deployment=item.deployed, replacing=replacing))
         return done
 

@@ -172,7 +172,7 @@ class Services:
             notify=notify,
         )
         self.workspace_users = WorkspaceUserService(self._store, self.workspaces)
-        self.connections = ConnectionService(self._store, Keyring(directory.keys), self.workspaces)
+        self.connections = ConnectionService(self._store, Keyring(directory.keys), self.workspaces, notify)
         specs = Specs(
             store=self._store,
             blobs=self._blobs,
