@@ -13,6 +13,7 @@ import msgspec
 from jupyter_wallaroo.types.plan import Start
 
 if TYPE_CHECKING:
+    from jupyter_wallaroo.engine.frames import Buffer
     from jupyter_wallaroo.engine.process import Handler, Worker
 
 
@@ -40,7 +41,10 @@ def _worker(start: Start, peers: list[socket.socket]) -> Worker:
         from jupyter_wallaroo.engine.replica import Replica
         from jupyter_wallaroo.engine.sent_journal import SentJournal
 
-        sent = SentJournal(lambda kind, head, body: worker.send(kind, head, body)) if start.sends_journal else None
+        def send(kind: int, head: bytes, body: Buffer) -> None:
+            worker.send(kind, head, body)
+
+        sent = SentJournal(send) if start.sends_journal else None
         replica = Replica(attach(*start.arena) if start.arena else b"", peers, sent)
         worker = Worker(replica.handlers(), replica.queues())
         return worker

@@ -177,7 +177,7 @@ class Replica:
 
     async def _start(self) -> EngineProcess:
         for spec in self._spec.sidekicks:
-            self.sidekicks.append(await SidekickProcess.start(spec, self._limits))
+            self.sidekicks.append(await SidekickProcess.start(spec, self._limits.sidekick_directory))
         memory_bytes = self._spec.resources.memory_bytes
         peers = [sidekick.peer for sidekick in self.sidekicks]
         self._process = await EngineProcess.start(
