@@ -11,7 +11,7 @@ from typing import Any
 from msgspec import Struct
 
 from jupyter_wallaroo.types.framework import Framework, Runtime
-from jupyter_wallaroo.types.model import Signature
+from jupyter_wallaroo.types.model import DynamicBatching, Signature
 from jupyter_wallaroo.types.rule import Rule
 
 
@@ -47,6 +47,7 @@ class PlannedModel(Struct, frozen=True, kw_only=True):
     output_schema: str | None = None
     settings: dict[str, Any] = {}
     """The ``config`` of the upload's ``framework_config``."""
+    batching: DynamicBatching | None = None
 
 
 class InferStep(Struct, frozen=True, tag=True):
