@@ -42,7 +42,7 @@ class Reply(Protocol):
         """Send why there is none; what is no `WallarooError` is a bug of ours, see `refusal`."""
 
 
-Queue = Callable[[bytes, Buffer, Reply], None]
+Queue = Callable[[bytes, Buffer, "FrameReply"], None]
 """Takes a frame's head and body, and answers when it has worked on it, perhaps together with others."""
 
 
@@ -170,6 +170,10 @@ class FrameReply:
             hint="Send fewer rows per request, or have the model give less.",
         )
         self.refuse(too_large)
+
+    def tell(self, kind: Kind, head: bytes) -> None:
+        """Send something that is no answer, on the connection that this one goes to."""
+        self._connection.send(0, kind, head)
 
     def refuse(self, error: Exception) -> None:
         """Send why there is no answer."""

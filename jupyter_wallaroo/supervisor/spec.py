@@ -8,6 +8,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from jupyter_wallaroo.engine.arena import Arena
+from jupyter_wallaroo.supervisor.doorway import Doors
 from jupyter_wallaroo.types.plan import Durability, PlannedModel, PlannedStep
 
 
@@ -68,3 +69,5 @@ class Limits(Struct, frozen=True, kw_only=True):
     """Where each sidekick has a directory of its own."""
     arena: Arena
     """Where large request bodies lie."""
+    doors: Doors | None = None
+    """The ports that replicas answer themselves, None where Jupyter is the only door."""
