@@ -13,6 +13,7 @@ import msgspec
 from jupyter_wallaroo.types.plan import Start
 
 if TYPE_CHECKING:
+    from jupyter_wallaroo.engine.frames import Buffer, Kind
     from jupyter_wallaroo.engine.process import Handler, Worker
 
 
@@ -50,16 +51,22 @@ def _worker(start: Start, peers: list[socket.socket]) -> Worker:
     if start.role == "replica":
         from jupyter_wallaroo.engine.arena import attach
         from jupyter_wallaroo.engine.replica import Replica
+        from jupyter_wallaroo.engine.sent_journal import SentJournal
 
-        replica = Replica(attach(*start.arena) if start.arena else b"", peers)
+        def send(kind: Kind, head: bytes, body: Buffer) -> None:
+            worker.send(kind, head, body)
+
+        sent = SentJournal(send) if start.sends_journal else None
+        replica = Replica(attach(*start.arena) if start.arena else b"", peers, sent)
         queues = replica.queues()
         if start.door is not None:
             from jupyter_wallaroo.engine.door.door import Door
             from jupyter_wallaroo.engine.scoreboard import Scoreboard
 
             listener, page = start.door
-            queues |= Door(socket.socket(fileno=listener), Scoreboard(page), replica.submit).queues()
-        return Worker(replica.handlers(), queues)
+            queues |= Door(socket.socket(fileno=listener), Scoreboard(page), replica.submit, send).queues()
+        worker = Worker(replica.handlers(), queues)
+        return worker
     return Worker(_handlers(start))
 
 

@@ -82,6 +82,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     engine_defaults: Resources
     queue_limit: int
     body_limit: int
+    autoscale_limit: int
     body_budget: int
     direct_inference: bool
     request_time_limit_s: float
@@ -149,6 +150,7 @@ class Services:
             sidekick_directory=directory.sidekicks,
             arena=self._arena,
             doors=self.doors,
+            autoscaled_replicas=settings.autoscale_limit,
         )
         archive = Archive(
             directory=str(directory.logs), max_bytes=settings.log_max_bytes, max_age_s=settings.log_max_age_s
@@ -177,7 +179,7 @@ class Services:
             notify=notify,
         )
         self.workspace_users = WorkspaceUserService(self._store, self.workspaces)
-        self.connections = ConnectionService(self._store, Keyring(directory.keys), self.workspaces)
+        self.connections = ConnectionService(self._store, Keyring(directory.keys), self.workspaces, notify)
         specs = Specs(
             store=self._store,
             blobs=self._blobs,

@@ -15,6 +15,7 @@ from jupyter_wallaroo.engine.frames import Buffer, Kind
 from jupyter_wallaroo.errors import DeadlineExceeded, InvalidModel, WallarooError
 from jupyter_wallaroo.supervisor.doorway import Doorway
 from jupyter_wallaroo.supervisor.process import EngineGone, EngineProcess, OnChange, Reply, forget
+from jupyter_wallaroo.supervisor.processors import thread_variables, threads
 from jupyter_wallaroo.supervisor.sidekick import SidekickProcess
 from jupyter_wallaroo.supervisor.spec import DeploymentSpec, Limits
 from jupyter_wallaroo.types.deployment import Status
@@ -234,7 +235,7 @@ class Replica:
 
     async def _start(self) -> EngineProcess:
         for spec in self._spec.sidekicks:
-            self.sidekicks.append(await SidekickProcess.start(spec, self._limits))
+            self.sidekicks.append(await SidekickProcess.start(spec, self._limits.sidekick_directory))
         memory_bytes = self._spec.resources.memory_bytes
         peers = [sidekick.peer for sidekick in self.sidekicks]
         self._process = await EngineProcess.start(
@@ -244,6 +245,7 @@ class Replica:
             arena=self._limits.arena,
             peers=peers,
             listener=self._doorway.listener if self._doorway is not None else None,
+            variables=thread_variables(threads(self._spec.resources.cpus)),
         )
         self._process.asked = self._decide
         for peer in peers:
@@ -322,7 +324,7 @@ class Replica:
             steps=spec.steps,
             journal_directory=spec.journal_directory,
             replica=self.name,
-            threads=max(1, int(spec.resources.cpus)),
+            threads=threads(spec.resources.cpus),
             durability=self._limits.durability,
         )
 

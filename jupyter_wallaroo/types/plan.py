@@ -143,6 +143,8 @@ class Start(Struct, frozen=True, kw_only=True):
     arena: tuple[int, int] | None = None
     peers: list[int] = []
     door: tuple[int, int] | None = None
+    sends_journal: bool = False
+    """Whether the journal is kept at the other end of the socket."""
 
 
 class MediaType(StrEnum):

@@ -31,6 +31,7 @@ RETIRING_TICK_S = 0.1
 NOFILE = 2 * MAX_CONNECTIONS
 
 Submit = Callable[[InferRequest, Buffer, Reply], None]
+Send = Callable[[Kind, bytes, Buffer], None]
 
 _decode_plan = msgspec.msgpack.Decoder(DoorPlan).decode
 _decode_retire = msgspec.msgpack.Decoder(Retire).decode
@@ -47,6 +48,8 @@ class Door:
         Where is counted what the server may see.
     submit
         Takes an inference, see `engine.replica`.
+    send
+        Sends the server a frame.
     """
 
     UNKNOWN = Unavailable("The server could not be asked who is calling.", hint="Try again shortly.")
@@ -56,11 +59,12 @@ class Door:
     heads: Heads
     access: Access
 
-    def __init__(self, listener: socket.socket, scoreboard: Scoreboard, submit: Submit) -> None:
+    def __init__(self, listener: socket.socket, scoreboard: Scoreboard, submit: Submit, send: Send) -> None:
         listener.setblocking(False)
         self._listener = listener
         self._scoreboard = scoreboard
         self._submit = submit
+        self._send = send
         self._connections: set[Connection] = set()
         self._joining: set[asyncio.Task[object]] = set()
         self._is_open = False
@@ -87,7 +91,7 @@ class Door:
         """Begin to accept."""
         self.plan = _decode_plan(head)
         self.heads = Heads(self.plan)
-        self.access = Access(self.plan.token, lambda digest, credential: reply.tell(Kind.ASK, digest + credential))
+        self.access = Access(self.plan.token, lambda digest, credential: self._send(Kind.ASK, digest + credential, b""))
         self._listener.listen(BACKLOG)
         self._is_open = True
         asyncio.get_running_loop().add_reader(self._listener.fileno(), self._accept)
