@@ -38,9 +38,12 @@ def _worker(start: Start, peers: list[socket.socket]) -> Worker:
     if start.role == "replica":
         from jupyter_wallaroo.engine.arena import attach
         from jupyter_wallaroo.engine.replica import Replica
+        from jupyter_wallaroo.engine.sent_journal import SentJournal
 
-        replica = Replica(attach(*start.arena) if start.arena else b"", peers)
-        return Worker(replica.handlers(), replica.queues())
+        sent = SentJournal(lambda kind, head, body: worker.send(kind, head, body)) if start.sends_journal else None
+        replica = Replica(attach(*start.arena) if start.arena else b"", peers, sent)
+        worker = Worker(replica.handlers(), replica.queues())
+        return worker
     return Worker(_handlers(start))
 
 

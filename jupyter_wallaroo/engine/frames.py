@@ -37,6 +37,10 @@ class Kind(IntEnum):
     SAMPLE = 9
     ANSWER = 16
     FAILURE = 17
+    JOURNAL = 18
+    """What a replica logs, for whoever keeps it; back to it: begin a new file."""
+    ENDED = 19
+    """How processes came to their end elsewhere."""
 
 
 class Receiver(Protocol):

@@ -20,6 +20,7 @@ from jupyter_wallaroo.engine.pipeline import Pipeline, journal_columns
 from jupyter_wallaroo.engine.process import Handler, Queue, Reply, ping
 from jupyter_wallaroo.errors import DeadlineExceeded, EngineFailure, StorageFull
 from jupyter_wallaroo.segments.journal import Extra, Journal
+from jupyter_wallaroo.segments.journal_files import JournalFiles, Sink
 from jupyter_wallaroo.segments.layout import Layout
 from jupyter_wallaroo.types.plan import Answered, InferRequest, Loaded, MediaType, Plan
 
@@ -37,10 +38,15 @@ class Replica:
         The arena that large bodies lie in, see `engine.arena`.
     sidekicks
         Connected sockets, one for each model that a sidekick runs, in the order of the plan.
+    sink
+        What keeps the journal; None: files in the directory that the plan says.
     """
 
-    def __init__(self, bodies: Buffer = b"", sidekicks: Sequence[socket.socket] = ()) -> None:
+    def __init__(
+        self, bodies: Buffer = b"", sidekicks: Sequence[socket.socket] = (), sink: Sink | None = None
+    ) -> None:
         self._bodies = bodies
+        self._sink = sink
         self._sidekicks = [Peer(connected) for connected in sidekicks]
         self._pipeline: Pipeline | None = None
         self._journal: Journal | None = None
@@ -49,7 +55,7 @@ class Replica:
 
     def handlers(self) -> dict[int, Handler]:
         """Return what a replica answers at once."""
-        return {Kind.LOAD: self.load, Kind.PING: ping}
+        return {Kind.LOAD: self.load, Kind.PING: ping, Kind.JOURNAL: self.renew_journal}
 
     def queues(self) -> dict[int, Queue]:
         """Return what a replica answers when its turn has come."""
@@ -77,12 +83,20 @@ class Replica:
         started = time.perf_counter()
         plan = _decode_plan(head)
         pipeline = Pipeline(plan, self._sidekicks)
-        self._journal = Journal(Path(plan.journal_directory), plan.replica, plan.durability)
+        self._journal = Journal(
+            self._sink or JournalFiles(Path(plan.journal_directory), plan.durability), plan.replica
+        )
         self._layout = Layout((), (), pipeline.last_model, plan.pipeline_version, plan.replica)
         self._pipeline = pipeline
         gc.collect()
         gc.freeze()  # what is loaded stays; looking through it again and again took up to 35 ms of a request
         return _encode(Loaded(load_s=time.perf_counter() - started)), b""
+
+    def renew_journal(self, head: bytes, body: Buffer) -> tuple[bytes, Buffer]:
+        """Begin a new file with the next inference: whoever keeps the journal could not keep all of this one."""
+        if self._journal is not None:
+            self._journal.renew()
+        return b"", b""
 
     def infer(self, request: InferRequest, body: Buffer) -> tuple[Answered, bytes]:
         """Answer one inference; it is in the journal before this returns.

@@ -17,14 +17,18 @@ import msgspec
 from jupyter_wallaroo import errors
 from jupyter_wallaroo.engine.arena import Arena, Region
 from jupyter_wallaroo.engine.frames import Buffer, FrameConnection, Kind
+from jupyter_wallaroo.types.cluster import Ended
 from jupyter_wallaroo.types.plan import Start
 
+ENGINE = "jupyter_wallaroo.engine"
 SOCKET_BYTES = 4 * 2**20
 """What may be under way each way; the system grants less where it is told to."""
 STOP_GRACE_S = 2.0
 STUCK_AFTER_S = 1.0
 PING_AFTER_S = 2.0
 PING_LIMIT_S = 5.0
+HEADROOM_BYTES = 2**30
+"""What a replica's address space may be larger than its memory limit: libraries map more than they use."""
 
 _INHERITED: tuple[str, ...] = ("PATH", "HOME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "USER", "LOGNAME", "LD_LIBRARY_PATH")
 _INHERITED += ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "CONDA_PREFIX", "SYSTEMROOT")
@@ -32,6 +36,7 @@ _SETTINGS = {"ORT_DISABLE_TELEMETRY": "1"}
 """onnxruntime otherwise keeps a log of its use in the home directory and looks for its maker's server."""
 _INHERITED_PREFIXES = ("LC_", "OMP_", "MKL_", "OPENBLAS_")
 
+_decode_ended = msgspec.msgpack.Decoder(Ended).decode
 _decode_error = msgspec.msgpack.Decoder().decode
 
 Reply = tuple[bytes, Buffer]
@@ -64,6 +69,40 @@ def environment() -> dict[str, str]:
         name: value for name, value in os.environ.items() if name in _INHERITED or name.startswith(_INHERITED_PREFIXES)
     }
     return allowed | _SETTINGS
+
+
+async def spawn(
+    begin: Start,
+    directory: Path,
+    *,
+    program: str = ENGINE,
+    interpreter: str = sys.executable,
+    variables: Mapping[str, str] | None = None,
+) -> asyncio.subprocess.Process:
+    """Start a process that inherits the descriptors ``begin`` names; see `EngineProcess.start`."""
+    return await asyncio.create_subprocess_exec(
+        interpreter,
+        "-P",
+        "-m",
+        program,
+        msgspec.json.encode(begin).decode(),
+        cwd=directory,
+        env=environment() | dict(variables or {}),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+        pass_fds=(begin.socket, *(begin.arena or ())[:1], *begin.peers),
+        start_new_session=True,
+    )
+
+
+def resident_bytes(pid: int) -> int:
+    """Return how much memory a process has for itself, libraries and the arena left out; 0 when unknown."""
+    try:
+        with open(f"/proc/{pid}/statm", "rb") as file:
+            _, resident, shared, *_ = file.read().split()
+            return (int(resident) - int(shared)) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, IndexError, ValueError):
+        return 0
 
 
 class Call:
@@ -109,6 +148,7 @@ class EngineProcess:
         role: str,
         directory: Path,
         *,
+        program: str = ENGINE,
         memory_bytes: int = 0,
         cpu_s: int = 0,
         arena: Arena | None = None,
@@ -121,9 +161,11 @@ class EngineProcess:
         Parameters
         ----------
         role
-            replica, sidekick, inspector, orchestration, archivist or analyst.
+            As ``program`` knows it: replica, sidekick, inspector, orchestration, archivist or analyst.
         directory
             Its working directory, which should be empty.
+        program
+            The module that is run.
         memory_bytes, cpu_s
             Limits of its address space and CPU time; 0: none.
         arena
@@ -151,19 +193,7 @@ class EngineProcess:
                 arena=(arena.fd, arena.size_bytes) if arena is not None else None,
                 peers=[peer.fileno() for peer in peers],
             )
-            process = await asyncio.create_subprocess_exec(
-                interpreter,
-                "-P",
-                "-m",
-                "jupyter_wallaroo.engine",
-                msgspec.json.encode(begin).decode(),
-                cwd=directory,
-                env=environment() | dict(variables or {}),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.DEVNULL,
-                pass_fds=(begin.socket, *(begin.arena or ())[:1], *begin.peers),
-                start_new_session=True,
-            )
+            process = await spawn(begin, directory, program=program, interpreter=interpreter, variables=variables)
         self = cls(process)
         ours.setblocking(False)
         await asyncio.get_running_loop().create_connection(lambda: self._connection, sock=ours)
@@ -189,7 +219,7 @@ class EngineProcess:
         """How many answers it owes."""
         return len(self._calls)
 
-    def call(self, kind: Kind, head: bytes, body: Buffer | Region, deadline: float) -> asyncio.Future[Reply]:
+    def call(self, kind: int, head: bytes, body: Buffer | Region, deadline: float) -> asyncio.Future[Reply]:
         """Send a request and return the future of its answer, which fails with a `WallarooError` or `EngineGone`.
 
         A region is not sent: the head says where it lies.
@@ -207,6 +237,10 @@ class EngineProcess:
     def frame_received(self, number: int, kind: int, head: bytes, body: Buffer) -> None:
         """Match an answer with its call (the connection calls this)."""
         self._last_heard = time.monotonic()
+        if kind == Kind.ENDED:
+            ended = _decode_ended(head)
+            self.end_for(ended.reason, is_memory=ended.is_memory)
+            return
         call = self._calls.pop(number, None)
         if not self._calls:
             self._tell_idle()
@@ -243,13 +277,8 @@ class EngineProcess:
             self.kill("it did not answer in time")
 
     def resident_bytes(self) -> int:
-        """Return how much memory the process has for itself, libraries and the arena left out; 0 when unknown."""
-        try:
-            with open(f"/proc/{self.pid}/statm", "rb") as file:
-                _, resident, shared, *_ = file.read().split()
-                return (int(resident) - int(shared)) * os.sysconf("SC_PAGE_SIZE")
-        except (OSError, IndexError, ValueError):
-            return 0
+        """Return how much memory the process has for itself; 0 when unknown."""
+        return resident_bytes(self.pid)
 
     def kill_for_memory(self, limit_bytes: int) -> None:
         """End a process that is over its limit; the requests it owes answers to are told why."""

@@ -14,6 +14,7 @@ from jupyter_wallaroo.engine.arena import Region
 from jupyter_wallaroo.engine.frames import Buffer, Kind
 from jupyter_wallaroo.errors import DeadlineExceeded, InvalidModel, WallarooError
 from jupyter_wallaroo.supervisor.process import EngineGone, EngineProcess, OnChange, Reply
+from jupyter_wallaroo.supervisor.processors import thread_variables, threads
 from jupyter_wallaroo.supervisor.sidekick import SidekickProcess
 from jupyter_wallaroo.supervisor.spec import DeploymentSpec, Limits
 from jupyter_wallaroo.types.deployment import Status
@@ -185,6 +186,7 @@ class Replica:
             memory_bytes=memory_bytes + MEMORY_HEADROOM_BYTES if memory_bytes else 0,
             arena=self._limits.arena,
             peers=peers,
+            variables=thread_variables(threads(self._spec.resources.cpus)),
         )
         for peer in peers:
             peer.close()
@@ -255,7 +257,7 @@ class Replica:
             steps=spec.steps,
             journal_directory=spec.journal_directory,
             replica=self.name,
-            threads=max(1, int(spec.resources.cpus)),
+            threads=threads(spec.resources.cpus),
             durability=self._limits.durability,
         )
 

@@ -141,6 +141,8 @@ class Start(Struct, frozen=True, kw_only=True):
     cpu_s: int = 0
     arena: tuple[int, int] | None = None
     peers: list[int] = []
+    sends_journal: bool = False
+    """Whether the journal is kept at the other end of the socket."""
 
 
 class MediaType(StrEnum):
