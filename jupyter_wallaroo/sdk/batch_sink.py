@@ -70,6 +70,7 @@ class _File(Sink):
         self._writer.write(table)
 
     def close(self) -> None:
+        """End the file and give it its name."""
         self._writer.close()
         with self._file:
             self._file.flush()
@@ -114,6 +115,7 @@ class _Replaced(Sink):
         self._writer.add(table)
 
     def close(self) -> None:
+        """Write all of it there."""
         import pyarrow as pa
 
         with self._folder:

@@ -137,9 +137,13 @@ class Writer:
 
 
 class _TableWriter(Protocol):
-    def write_table(self, table: pa.Table) -> None: ...
+    def write_table(self, table: pa.Table) -> None:
+        """Write the next rows."""
+        ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Write what ends the file."""
+        ...
 
 
 def _to_parquet(file: BinaryIO, schema: pa.Schema) -> Any:
@@ -156,6 +160,7 @@ class _ToCsv:
         self._is_first = True
 
     def write_table(self, table: pa.Table) -> None:
+        """Write the next rows."""
         from pyarrow import csv
 
         sink = io.BytesIO()
@@ -174,6 +179,7 @@ class _ToLines:
         self._file = file
 
     def write_table(self, table: pa.Table) -> None:
+        """Write the next rows."""
         self._file.write(b"".join(line + b"\n" for line in rows.lines(table)))
 
     def close(self) -> None:
@@ -188,11 +194,13 @@ class _ToJson:
         self._between = b"["
 
     def write_table(self, table: pa.Table) -> None:
+        """Write the next rows."""
         for line in rows.lines(table):
             self._file.write(self._between + line)
             self._between = b","
 
     def close(self) -> None:
+        """End the list."""
         self._file.write(b"]" if self._between == b"," else b"[]")
 
 
