@@ -68,6 +68,20 @@ def slow(width: int = 1, turns: int = 2_000_000) -> bytes:
     return _save(nodes, [_floats("x", None, width)], [_floats("y", None, width)], constants)
 
 
+def heavy(width: int = 3, layers: int = 6) -> bytes:
+    """``y = sum(x)`` by way of ``layers`` products with matrices of 512 x 512: 1.6 million multiplications a row."""
+    inner = 512
+    first, last = np.zeros((width, inner), np.float32), np.zeros((inner, 1), np.float32)
+    first[:, 0] = last[0, 0] = 1
+    shapes = {"w0": first, **{f"w{number}": np.eye(inner, dtype=np.float32) for number in range(1, layers + 1)}}
+    shapes[f"w{layers + 1}"] = last
+    names = ["x", *(f"h{number}" for number in range(layers + 1)), "y"]
+    nodes = [
+        helper.make_node("MatMul", [names[number], weight], [names[number + 1]]) for number, weight in enumerate(shapes)
+    ]
+    return _save(nodes, [_floats("x", None, width)], [_floats("y", None, 1)], shapes)
+
+
 def large(size_bytes: int) -> bytes:
     """A model whose file has about ``size_bytes`` bytes: ``y = x + first weight - first weight``."""
     nodes = [
