@@ -92,9 +92,14 @@ def visit(directory: Path, filled: Filled, *, rounds: int) -> tuple[float, float
     with server, server.client as client:
         start_s = time.perf_counter() - begun
         wait_running(client, filled.deployed.name)
-        pages = [_page(server, client, name, ask, rounds) for name, ask in _requests(client, filled).items()]
+        pages = often(server, client, filled, rounds=rounds)
         pages += [_page(server, client, name, ask, 3) for name, ask in _whole(client, server).items()]
         return used(server.pid).rss_mib, start_s, pages
+
+
+def often(server: PrivateServer, client: httpx.Client, filled: Filled, *, rounds: int) -> list[Page]:
+    """Ask a running server for what is asked for often."""
+    return [_page(server, client, name, ask, rounds) for name, ask in _requests(client, filled).items()]
 
 
 def _requests(client: httpx.Client, filled: Filled) -> Mapping[str, Callable[[], int]]:
