@@ -132,7 +132,8 @@ class SidekickPlan(Struct, frozen=True, kw_only=True):
 class Start(Struct, frozen=True, kw_only=True):
     """How an engine process begins; numbers of descriptors are of those it inherits.
 
-    ``arena`` is a descriptor and its size in bytes, ``peers`` lead to a replica's sidekicks or a sidekick's replica.
+    ``arena`` is a descriptor and its size in bytes, ``peers`` lead to a replica's sidekicks or a sidekick's replica;
+    ``door`` are the socket that a replica's own door accepts on and the memory that it counts in.
     """
 
     role: str
@@ -142,6 +143,7 @@ class Start(Struct, frozen=True, kw_only=True):
     cpu_s: int = 0
     arena: tuple[int, int] | None = None
     peers: list[int] = []
+    door: tuple[int, int] | None = None
     sends_journal: bool = False
     """Whether the journal is kept at the other end of the socket."""
 
