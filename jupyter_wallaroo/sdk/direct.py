@@ -74,8 +74,8 @@ class Ways:
         """Return the way that is always there."""
         return Way(self._api.url(f"pipelines/infer/{quote(pipe.deployment)}/{quote(pipe.pipeline)}"))
 
-    def instead(self, pipe: Pipe, way: Way, error: WallarooError, tried: int) -> Way | None:
-        """Return the way to send a request by once more that failed, None when its failure is the last word.
+    def instead(self, pipe: Pipe, way: Way, error: WallarooError, tried: int) -> Way:
+        """Return the way to send a request by once more that failed, or raise ``error`` when that is the last word.
 
         Parameters
         ----------
@@ -85,15 +85,16 @@ class Ways:
             How often it was sent.
         """
         if way.credentials is None or isinstance(error, RequestTimeoutError):
-            return None
+            raise error
         if isinstance(error, UnreachedError | Unauthenticated | NotFound):
             self._direct.pop(pipe, None)
             fresh = self._ask(pipe) if tried == 1 else None
             if fresh is not None and fresh != way:
                 return fresh
             self._close(pipe)
-            return self.through_jupyter(pipe)
-        return self.through_jupyter(pipe) if isinstance(error, CommunicationError) else None
+        elif not isinstance(error, CommunicationError):
+            raise error
+        return self.through_jupyter(pipe)
 
     def _ask(self, pipe: Pipe) -> Way | None:
         request = GetDirectAccess(workspace_id=pipe.workspace_id, pipeline_name=pipe.pipeline)

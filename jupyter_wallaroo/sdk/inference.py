@@ -201,10 +201,18 @@ class Target:
     def infer(self, tensor: Input, fields: Fields, timeout_s: float) -> Result:
         """Return the result for an input, in the type that it came in."""
         request = call(tensor, fields, self.style)
+        try:
+            response = self.send(request, timeout_s)
+        except WallarooError as error:
+            raise self._failure(error, timeout_s) from None
+        return request.read(response.content)
+
+    def send(self, request: Call, timeout_s: float) -> httpx.Response:
+        """Return the answer to a request, which is sent the shortest way there is."""
         way, tried = self.ways.find(self.pipe), 1
         while True:
             try:
-                response = self.api.send_body(
+                return self.api.send_body(
                     way.url,
                     request.body,
                     request.headers,
@@ -213,12 +221,8 @@ class Target:
                     credentials=way.credentials,
                 )
             except WallarooError as error:
-                other = self.ways.instead(self.pipe, way, error, tried)
-                if other is None:
-                    raise self._failure(error, timeout_s) from None
-                way, tried = other, tried + 1
-            else:
-                return request.read(response.content)
+                way = self.ways.instead(self.pipe, way, error, tried)
+            tried += 1
 
     async def infer_async(
         self, session: httpx.AsyncClient, tensor: Input, fields: Fields, timeout_s: float, *, attempts: int = 1
@@ -236,10 +240,12 @@ class Target:
         raise AssertionError("the last attempt returned or raised")
 
     async def send_async(self, session: httpx.AsyncClient, request: Call, timeout_s: float) -> httpx.Response:
-        """Return the answer to a request, which is sent the shortest way there is."""
+        """Do as `send` does, in a coroutine and a session of the caller's."""
         # Waiting for a free connection of the session is no slowness of the server.
         limits = httpx.Timeout(timeout_s, pool=None)
-        way = self.ways.known(self.pipe) or await asyncio.to_thread(self.ways.find, self.pipe)
+        way = self.ways.known(self.pipe)
+        if way is None:
+            way = await asyncio.to_thread(self.ways.find, self.pipe)
         tried = 1
         while True:
 
@@ -256,10 +262,7 @@ class Target:
             try:
                 return await self.api.send_async(session, build, timeout_s=timeout_s, credentials=way.credentials)
             except WallarooError as error:
-                other = await asyncio.to_thread(self.ways.instead, self.pipe, way, error, tried)
-                if other is None:
-                    raise
-            way = other
+                way = await asyncio.to_thread(self.ways.instead, self.pipe, way, error, tried)
             tried += 1
 
     def _failure(self, error: WallarooError, timeout_s: float) -> WallarooError:
