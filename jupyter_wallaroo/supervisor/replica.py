@@ -13,9 +13,10 @@ import msgspec
 from jupyter_wallaroo.engine.arena import Region
 from jupyter_wallaroo.engine.frames import Buffer, Kind
 from jupyter_wallaroo.errors import DeadlineExceeded, InvalidModel, WallarooError
-from jupyter_wallaroo.supervisor.process import EngineGone, EngineProcess, OnChange, Reply
+from jupyter_wallaroo.supervisor.process import EngineGone, EngineProcess, OnChange
 from jupyter_wallaroo.supervisor.sidekick import SidekickProcess
 from jupyter_wallaroo.supervisor.spec import DeploymentSpec, Limits
+from jupyter_wallaroo.supervisor.taker import Taker
 from jupyter_wallaroo.types.deployment import Status
 from jupyter_wallaroo.types.plan import Plan
 
@@ -88,10 +89,10 @@ class Replica:
         """The process id, None while there is no process."""
         return self._process.pid if self._process and self._process.is_alive else None
 
-    def call(self, head: bytes, body: Buffer | Region, deadline: float) -> asyncio.Future[Reply]:
-        """Send an inference; only while `status` is running."""
+    def send(self, head: bytes, body: Buffer | Region, deadline: float, taker: Taker[bytes]) -> None:
+        """Send an inference, whose outcome is told to ``taker``; only while `status` is running."""
         assert self._process is not None
-        return self._process.call(Kind.INFER, head, body, deadline)
+        self._process.send(Kind.INFER, head, body, deadline, taker)
 
     async def until_idle(self) -> None:
         """Wait until it owes no answer."""
