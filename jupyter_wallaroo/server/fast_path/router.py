@@ -103,8 +103,7 @@ class FastPath(Router):
 
     @property
     def _server(self) -> HTTPServer | None:
-        serverapp = self._app.serverapp
-        return serverapp.http_server if serverapp is not None else None
+        return getattr(self._app.serverapp, "http_server", None)  # where it is embedded, somebody else's serves
 
     async def take_over(self, connection: HTTP1Connection, verdict: Verdict, size: int, room: Reservation) -> None:
         """Take a connection out of Tornado's hands, of which a request's head was read."""

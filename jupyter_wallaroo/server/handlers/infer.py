@@ -145,4 +145,6 @@ class InferHandler(BodyHandler):
         self._deployment, self._begun = deployment, begun
         self.request._start_time -= time.perf_counter() - begun
         self._transforms = []
-        self._handle_request_exception(error)
+        told = type(error), error, error.__traceback__
+        self.log_exception(*told)
+        self.send_error(HTTPStatus.INTERNAL_SERVER_ERROR, exc_info=told)
