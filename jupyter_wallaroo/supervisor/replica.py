@@ -112,6 +112,12 @@ class Replica:
         """The process id, None while there is no process."""
         return self._process.pid if self._process and self._process.is_alive else None
 
+    @property
+    def pids(self) -> list[int]:
+        """The ids of its processes, as far as there are any: its own and its sidekicks'."""
+        found = [self.pid, *(sidekick.process.pid for sidekick in self.sidekicks)]
+        return [pid for pid in found if pid is not None]
+
     def send(self, head: bytes, body: Buffer | Region, deadline: float, taker: Taker[bytes]) -> None:
         """Send an inference, whose outcome is told to ``taker``; only while `status` is running."""
         assert self._process is not None
