@@ -71,15 +71,15 @@ class Api:
         self.endpoint = endpoint
         self.timeout_s = timeout_s
         self._auth = auth
-        self._is_local = urlsplit(endpoint).hostname in ("localhost", "127.0.0.1", "::1")
+        self.is_local = urlsplit(endpoint).hostname in ("localhost", "127.0.0.1", "::1")
         # Reading the certificates takes 45 ms: once, not with every session.
-        self._tls = httpx.create_ssl_context(trust_env=not self._is_local)
+        self._tls = httpx.create_ssl_context(trust_env=not self.is_local)
         self._http = httpx.Client(**self._settings())
         self._closer = weakref.finalize(self, self._http.close)
 
     def _settings(self) -> dict[str, Any]:
         agent = {"User-Agent": f"jupyter-wallaroo/{__version__}"}
-        return {"headers": agent, "timeout": self.timeout_s, "trust_env": not self._is_local, "verify": self._tls}
+        return {"headers": agent, "timeout": self.timeout_s, "trust_env": not self.is_local, "verify": self._tls}
 
     def close(self) -> None:
         """End the session; more than once is fine."""
