@@ -234,11 +234,8 @@ class DeploymentService:
             )
         return status.of(running)
 
-    async def state_of(self, pipeline_id: int) -> PipelineState | None:
-        """Return what is deployed of a pipeline, None when nothing is."""
-        stored = await self._running(pipeline_id)
-        if stored is None:
-            return None
+    def state(self, stored: deployments.Deployment) -> PipelineState:
+        """Return what lists say of a deployment that is to run."""
         wanted = resources.resources(stored.engine_config, self._defaults)
         return PipelineState(
             id=stored.id,

@@ -220,7 +220,7 @@ class Services:
         self.applying = ApplyService(planner, self.deployments)
         self.history = HistoryService(self._store, self.workspaces, self.deployments, settings.engine_defaults)
         self.tags = TagService(self._store, self.pipelines, self.models)
-        self.search = SearchService(self._store, self.pipelines, self.models)
+        self.search = SearchService(self._store, self.pipelines)
         self.inference = InferenceService(self.supervisor, settings.request_time_limit_s, self._arena)
         self.inference_logs = InferenceLogService(directory, self.workspaces, self.pipelines, self.supervisor)
         analysis = AnalysisService(directory, self.supervisor.analyst)
