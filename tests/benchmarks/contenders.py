@@ -119,10 +119,11 @@ class OursUnlogged(Ours):
 def endpoints_of(server: PrivateServer, client: httpx.Client, deployed: Deployed) -> list[Endpoint]:
     """Return the two doors of a pipeline, for each format."""
     where = {"workspace_id": deployed.workspace_id, "pipeline_name": deployed.pipeline_name}
+    external = post(client, "admin/get_pipeline_external_url", **where)
     direct = post(client, "admin/get_pipeline_direct_access", **where)
     only_out = urlencode({"dataset[]": "out", "dataset.separator": "."})
     doors = {
-        "ours, through Jupyter": (deployed.url, server.token),
+        "ours, through Jupyter": (external["url"], server.token),
         "ours, direct": (direct["url"], direct["token"]),
     }
     return [

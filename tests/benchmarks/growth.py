@@ -36,6 +36,8 @@ ROWS = (1, 10, 100, 1_000, 10_000, 100_000)
 CONNECTIONS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 REPLICAS = (1, 2)
 PIPELINES = (1, 10, 100, 1_000, 10_000)
+OPEN_RECORDS = 5_000
+"""Of a log, those that are not archived yet: a replica's journal is never long."""
 RECORDS = (10_000, 100_000, 1_000_000)
 
 
@@ -77,11 +79,11 @@ def main() -> None:
 def show(part: str, grown: Sequence[Growth]) -> None:
     """Print a table whose columns are the sizes."""
     sizes = sorted({size for growth in grown for size in growth.sizes})
-    print(f"\n{part + ' (ms)':<34}" + "".join(f"{size:>12,}" for size in sizes) + f"{'slope':>8}{'end':>8}")
+    print(f"\n{part + ' (ms)':<40}" + "".join(f"{size:>12,}" for size in sizes) + f"{'slope':>8}{'end':>8}")
     for growth in grown:
         times = dict(zip(growth.sizes, growth.times_ms, strict=True))
         cells = "".join(f"{times[size]:>12.3f}" if size in times else f"{'–':>12}" for size in sizes)
-        print(f"  {growth.name:<32}{cells}{growth.slope:>8.2f}{growth.end:>8.2f}", flush=True)
+        print(f"  {growth.name:<38}{cells}{growth.slope:>8.2f}{growth.end:>8.2f}", flush=True)
 
 
 def _grow(name: str, sizes: Sequence[int], measure: Callable[[int], float]) -> Growth:
@@ -175,7 +177,7 @@ def log(stack: ExitStack, _: float, sizes: Sequence[int]) -> Iterator[Growth]:
     for size in sizes:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="wallaroo-growth-"))
         begun = time.perf_counter()
-        journal, first_ms, last_ms = log_pages.write(Path(folder), size, 1, open_records=min(size // 20, 50_000))
+        journal, first_ms, last_ms = log_pages.write(Path(folder), size, 1, open_records=OPEN_RECORDS)
         times.setdefault("written and archived, per record", []).append((time.perf_counter() - begun) * 1000 / size)
         cases = {
             "newest 1,000": {"descending": True},
