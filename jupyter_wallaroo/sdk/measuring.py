@@ -8,7 +8,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-import httpx
 from msgspec import Struct
 
 from jupyter_wallaroo.errors import WallarooError
@@ -97,14 +96,9 @@ async def _measure(  # noqa: PLR0917
         async def one(place: int) -> float | None:
             body = bodies[place % len(bodies)]
 
-            def build() -> httpx.Request:
-                return session.build_request(
-                    "POST", target.url, content=body.body, headers=body.headers, params=body.parameters
-                )
-
             begun = time.perf_counter()
             try:
-                await target.api.send_async(session, build, timeout_s=DEFAULT_TIMEOUT_S)
+                await target.send_async(session, body, DEFAULT_TIMEOUT_S)
             except WallarooError:
                 return None
             return time.perf_counter() - begun
