@@ -50,7 +50,7 @@ def from_rows(rows: Any, body: strict_json.Buffer) -> Decoded:
             same = False
         if not same:
             _explain(rows, names)
-    if scanning.colons(body) != len(rows) * len(names):
+    if scanning.count(body, ":") != len(rows) * len(names):
         strict_json.check_duplicates(body)
     return Decoded(len(rows), columns, scanning.may_hold_booleans(body))
 

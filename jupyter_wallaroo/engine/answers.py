@@ -36,7 +36,7 @@ class Writer:
             By request: what it asks for, the format of its answer, and its columns as they came.
         """
         if len(requests) == 1:
-            answer.request = decoded[0].columns
+            answer.request = decoded[0].columns if decoded[0].sent is None else decoded[0].sent
             return [self._one(answer, requests[0], accepts[0])]
         ends = []
         end = 0
@@ -53,6 +53,10 @@ class Writer:
             self._one(answer.cut(starts[place], ends[place], decoded[place].columns), request, accepts[place])
             for place, request in enumerate(requests)
         ]
+
+    def repeats(self, request: InferRequest) -> bool:
+        """Tell whether an answer in records may repeat what was sent."""
+        return self._selection(request).may_want("in")
 
     def _one(self, answer: Answer, request: InferRequest, accepts: MediaType) -> Buffer:
         if accepts is MediaType.TENSORS:
