@@ -24,8 +24,8 @@ def count(body: Buffer, letter: str) -> int:
 def may_hold_booleans(body: Buffer) -> bool:
     """Tell whether a JSON body may hold a boolean; when not, nobody needs to look for one in its values."""
     if len(body) < _LARGE:
-        text = bytes(body)
-        return b"true" in text or b"false" in text
+        text = bytes(body)  # a letter is found ten times as fast as a word
+        return (b"u" in text and b"true" in text) or (b"l" in text and b"false" in text)
     codes = np.frombuffer(body, np.uint8)
     return _has(codes, b"rue", 1) or _has(codes, b"lse", 0)
 
