@@ -16,7 +16,6 @@ from msgspec import Struct
 
 from jupyter_wallaroo.codec.batch import Batch, Tensor
 
-
 Kind: TypeAlias = tuple[str, object, tuple[int, ...] | None]
 """A column's path, its type (numpy's or Arrow's), and the shape of one row; None for what is no tensor."""
 
