@@ -116,36 +116,16 @@ def test_a_pipeline_is_replaced_and_resized_under_load(tmp_path: Path) -> None:
                 }
                 (result,) = apply(client, change)["results"]
                 wait_switched(client, result["deployment"])
-                switched = time.monotonic()
-                until = switched + 60
-                while not load.answers or load.answers[-1].asked < switched:
-                    assert time.monotonic() < until, load.failed
+                switched, count = time.monotonic(), len(load.answers)
+                while len(load.answers) < count + 10 * CLIENTS:
+                    assert time.monotonic() < switched + 60, load.failed
                     time.sleep(0.02)
         assert load.failed[:3] == []
         assert {answer.factor for answer in load.answers} == {1.0, 2.0}
+        late = [answer for answer in load.answers if answer.asked > switched and answer.factor == 1.0]
+        assert len(late) <= CLIENTS, "a kept connection is answered once more by the engine that ends it"
         assert load.answers[-1].factor == 2.0
         assert direct(client, made["workspace_id"], "p") == own
         print(
             f"{len(load.answers)} answered over {REPLACEMENTS} replacements, 0 failed; slowest {load.slowest_s:.2f} s"
         )
-
-
-@pytest.mark.timeout(300)
-def test_an_engine_that_is_stuck_behind_its_own_door_is_ended(tmp_path: Path) -> None:
-    """It answers no ping while it works, and is not taken for stuck before its time limit."""
-    options = (*drill.EXTENSION_ONLY, "--WallarooApp.request_time_limit_s=12")
-    with PrivateServer(tmp_path, options=options) as server, server.client as client:
-        deployed = deploy(client, "p", [upload(client, models.slow(turns=2_000_000_000), "m")])
-        own = direct(client, deployed.workspace_id, "p")
-        (pid,) = running(client, deployed)
-        begun = time.monotonic()
-        with pytest.raises(httpx.TransportError):
-            httpx.post(
-                own["url"],
-                json={"tensor": [[1.0]]},
-                headers={"Authorization": f"Bearer {own['token']}"},
-                trust_env=False,
-                timeout=100,
-            )
-        assert 12 <= time.monotonic() - begun < 60
-        assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
