@@ -14,10 +14,11 @@ from jupyter_wallaroo.engine.arena import Region
 from jupyter_wallaroo.engine.frames import Buffer, Kind
 from jupyter_wallaroo.errors import DeadlineExceeded, InvalidModel, WallarooError
 from jupyter_wallaroo.supervisor.doorway import Doorway
-from jupyter_wallaroo.supervisor.process import EngineGone, EngineProcess, OnChange, Reply, forget
+from jupyter_wallaroo.supervisor.process import EngineGone, EngineProcess, OnChange, forget
 from jupyter_wallaroo.supervisor.processors import thread_variables, threads
 from jupyter_wallaroo.supervisor.sidekick import SidekickProcess
 from jupyter_wallaroo.supervisor.spec import DeploymentSpec, Limits
+from jupyter_wallaroo.supervisor.taker import Taker
 from jupyter_wallaroo.types.deployment import Status
 from jupyter_wallaroo.types.door import Retire
 from jupyter_wallaroo.types.plan import Plan
@@ -117,10 +118,10 @@ class Replica:
         found = [self.pid, *(sidekick.process.pid for sidekick in self.sidekicks)]
         return [pid for pid in found if pid is not None]
 
-    def call(self, head: bytes, body: Buffer | Region, deadline: float) -> asyncio.Future[Reply]:
-        """Send an inference; only while `status` is running."""
+    def send(self, head: bytes, body: Buffer | Region, deadline: float, taker: Taker[bytes]) -> None:
+        """Send an inference, whose outcome is told to ``taker``; only while `status` is running."""
         assert self._process is not None
-        return self._process.call(Kind.INFER, head, body, deadline)
+        self._process.send(Kind.INFER, head, body, deadline, taker)
 
     def serve(self) -> None:
         """Answer at its own door as well, now or when the models are loaded."""
@@ -334,6 +335,7 @@ class Replica:
             journal_directory=spec.journal_directory,
             replica=self.name,
             threads=threads(spec.resources.cpus),
+            is_logged=self._limits.is_logged,
             durability=self._limits.durability,
         )
 
