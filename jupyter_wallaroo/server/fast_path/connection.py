@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from jupyter_wallaroo.engine.frames import Buffer
 from jupyter_wallaroo.errors import WallarooError
+from jupyter_wallaroo.server.body_room import SHARED_FROM_BYTES
 from jupyter_wallaroo.types.plan import Answered
 
 if TYPE_CHECKING:
@@ -192,7 +193,11 @@ class FastConnection(asyncio.BufferedProtocol):
 
     def _write(self, head: bytes, body: Buffer) -> None:
         assert self._transport is not None
-        self._transport.write(head + body)
+        if len(body) < SHARED_FROM_BYTES:
+            self._transport.write(head + body)
+        else:
+            self._transport.write(head)
+            self._transport.write(body)
 
     def failed(self, error: Exception) -> None:
         """Write why there is no answer (the inference service calls this)."""
