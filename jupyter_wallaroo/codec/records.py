@@ -39,13 +39,17 @@ def from_rows(rows: Any, body: strict_json.Buffer) -> Decoded:
             hint='For example [{"tensor": [0.1, 0.2]}], as DataFrame.to_json(orient="records") writes it.',
         )
     names = list(rows[0])
-    try:
-        columns: dict[str, Any] = {name: [row[name] for row in rows] for name in names}
-        same = all(len(row) == len(names) for row in rows)
-    except (KeyError, TypeError):
-        same = False
-    if not same:
-        _explain(rows, names)
+    columns: dict[str, Any]
+    if len(rows) == 1:
+        columns = {name: [cell] for name, cell in rows[0].items()}
+    else:
+        try:
+            columns = {name: [row[name] for row in rows] for name in names}
+            same = all(len(row) == len(names) for row in rows)
+        except (KeyError, TypeError):
+            same = False
+        if not same:
+            _explain(rows, names)
     if scanning.colons(body) != len(rows) * len(names):
         strict_json.check_duplicates(body)
     return Decoded(len(rows), columns, scanning.may_hold_booleans(body))

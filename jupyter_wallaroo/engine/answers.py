@@ -9,6 +9,7 @@ from typing import TypeAlias
 from jupyter_wallaroo.codec import arrow, records, tensors
 from jupyter_wallaroo.codec.batch import Answer, Cells, Column, Decoded
 from jupyter_wallaroo.codec.selection import Selection
+from jupyter_wallaroo.engine.frames import Buffer
 from jupyter_wallaroo.types.plan import InferRequest, MediaType
 
 Wish: TypeAlias = tuple[tuple[str, ...], tuple[str, ...], str | None]
@@ -24,7 +25,7 @@ class Writer:
 
     def write(
         self, answer: Answer, requests: Sequence[InferRequest], accepts: Sequence[MediaType], decoded: Sequence[Decoded]
-    ) -> list[bytes]:
+    ) -> list[Buffer]:
         """Return a body for each request.
 
         Parameters
@@ -46,14 +47,14 @@ class Writer:
         echoed = _laid_together(decoded)
         if len(wishes) == 1 and accepts[0] is MediaType.RECORDS and echoed is not None:
             answer.request = echoed
-            return records.encode_each(answer, self._selection(requests[0]), ends)
+            return [*records.encode_each(answer, self._selection(requests[0]), ends)]
         starts = (0, *ends)
         return [
             self._one(answer.cut(starts[place], ends[place], decoded[place].columns), request, accepts[place])
             for place, request in enumerate(requests)
         ]
 
-    def _one(self, answer: Answer, request: InferRequest, accepts: MediaType) -> bytes:
+    def _one(self, answer: Answer, request: InferRequest, accepts: MediaType) -> Buffer:
         if accepts is MediaType.TENSORS:
             return tensors.encode(answer)
         if accepts is MediaType.ARROW:

@@ -21,7 +21,7 @@ from jupyter_wallaroo.engine.peer import Peer
 from jupyter_wallaroo.engine.pipeline import Pipeline, Result, journal_columns
 from jupyter_wallaroo.engine.process import Handler, Queue, Reply, ping
 from jupyter_wallaroo.errors import DeadlineExceeded, EngineFailure, StorageFull
-from jupyter_wallaroo.segments.journal import Extra, Journal
+from jupyter_wallaroo.segments.journal import Clock, Extra, Journal
 from jupyter_wallaroo.segments.journal_files import JournalFiles, Sink
 from jupyter_wallaroo.segments.layout import Layout
 from jupyter_wallaroo.types.plan import Answered, InferRequest, Loaded, MediaType, Plan
@@ -50,6 +50,7 @@ class Replica:
         self._sidekicks = [Peer(connected) for connected in sidekicks]
         self._pipeline: Pipeline | None = None
         self._journal: Journal | None = None
+        self._clock: Clock = Clock()
         self._layout = Layout((), (), "", "", "")
         self._joiner: Joiner | None = None
         self._batches = Batches(self)
@@ -80,7 +81,10 @@ class Replica:
         started = time.perf_counter()
         plan = _decode_plan(head)
         pipeline = Pipeline(plan, self._sidekicks)
-        self._journal = Journal(self._sink or JournalFiles(Path(plan.journal_directory), plan.durability), plan.replica)
+        if plan.is_logged:
+            sink = self._sink or JournalFiles(Path(plan.journal_directory), plan.durability)
+            self._journal = Journal(sink, plan.replica)
+            self._clock = self._journal
         self._layout = Layout((), (), pipeline.last_model, plan.pipeline_version, plan.replica)
         self._joiner = Joiner(pipeline)
         if self._joiner.why_not is not None:
@@ -97,7 +101,7 @@ class Replica:
             self._journal.renew()
         return b"", b""
 
-    def infer(self, request: InferRequest, body: Buffer) -> tuple[Answered, bytes]:
+    def infer(self, request: InferRequest, body: Buffer) -> tuple[Answered, Buffer]:
         """Answer one inference by itself; it is in the journal before this returns.
 
         Raises
@@ -160,16 +164,16 @@ class Replica:
                 waiting.accepts = MediaType.RECORDS
         waiting.parse_ns = time.perf_counter_ns() - started
 
-    def _answered(self, together: Sequence[Waiting]) -> list[tuple[Answered, bytes]]:
+    def _answered(self, together: Sequence[Waiting]) -> list[tuple[Answered, Buffer]]:
         """Run and log requests as one, and return the answer to each."""
-        if self._pipeline is None or self._journal is None:
+        if self._pipeline is None:
             raise EngineFailure("An inference came before the models were loaded.")
         decoded = [waiting.decoded for waiting in together if waiting.decoded is not None]
         request = decoded[0] if len(together) == 1 else joined([item.fitted for item in together if item.fitted])
         result = self._pipeline.run(request)
         if len(together) > 1 and result.dropped:
             raise NotTogether("A model failed, perhaps on one of the requests only.")
-        time_ms = self._journal.stamp()
+        time_ms = self._clock.stamp()
         parse_ns = sum(waiting.parse_ns for waiting in together)
         answer = self._pipeline.answer(request.rows, result, time_ms=time_ms, parse_ns=parse_ns)
         wishes = [waiting.request for waiting in together]
@@ -185,7 +189,8 @@ class Replica:
         return answers
 
     def _log(self, rows: int, time_ms: int, extra: Extra, result: Result) -> None:
-        assert self._journal is not None, "what has run was loaded"
+        if self._journal is None:
+            return
         try:
             self._journal.append(self._layout, rows, time_ms, extra, journal_columns(result))
         except OSError as error:

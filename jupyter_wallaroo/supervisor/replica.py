@@ -332,6 +332,7 @@ class Replica:
             journal_directory=spec.journal_directory,
             replica=self.name,
             threads=threads(spec.resources.cpus),
+            is_logged=self._limits.is_logged,
             durability=self._limits.durability,
         )
 

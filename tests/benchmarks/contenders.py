@@ -100,13 +100,15 @@ class Ours(Contender):
         version = upload(client, place.model.read_bytes(), "classifier")
         deployed = deploy(client, "benchmark", [version])
         where = {"workspace_id": deployed.workspace_id, "pipeline_name": deployed.pipeline_name}
-        internal = post(client, "admin/get_pipeline_internal_url", **where)["url"]
+        direct = post(client, "admin/get_pipeline_direct_access", **where)
         only_out = urlencode({"dataset[]": "out", "dataset.separator": "."})
-        headers = {"Authorization": f"Bearer {server.token}"}
-        doors = {"ours, through Jupyter": deployed.url, "ours, direct": internal}
+        doors = {
+            "ours, through Jupyter": (deployed.url, server.token),
+            "ours, direct": (direct["url"], direct["token"]),
+        }
         return [
-            Endpoint(name, f"{url}?{only_out}", server.pid, form, kind, headers)
-            for name, url in doors.items()
+            Endpoint(name, f"{url}?{only_out}", server.pid, form, kind, {"Authorization": f"Bearer {token}"})
+            for name, (url, token) in doors.items()
             for kind, form in ((JSON, forms.RECORDS_FORM), (ARROW, forms.ARROW_FORM))
         ]
 

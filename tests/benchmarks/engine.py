@@ -23,13 +23,16 @@ from typing import Any
 import msgspec
 import numpy as np
 import onnxruntime as ort
+import pyarrow as pa
 
-from jupyter_wallaroo.demo import MODEL_PATH
+from jupyter_wallaroo.codec.arrow import write_file
+from jupyter_wallaroo.codec.batch import Tensor, arrow_array
+from jupyter_wallaroo.demo import DATA_PATH, MODEL_PATH
 from jupyter_wallaroo.engine.replica import Replica
 from jupyter_wallaroo.types.plan import Answered, Durability, InferRequest, MediaType
-from tests.benchmarks.inference import COLUMN, _arrow, _features, _json
 from tests.engine.graphs import planned
 
+COLUMN = "features"
 RECORDS, TENSORS, ARROW = MediaType.RECORDS, MediaType.TENSORS, MediaType.ARROW
 
 
@@ -47,6 +50,21 @@ class Case:
 
     def request(self) -> InferRequest:
         return InferRequest(self.content, self.content, math.inf, self.dataset, self.exclude, self.separator)
+
+
+def _features(rows: int) -> Tensor:
+    with pa.memory_map(str(DATA_PATH)) as source:
+        values = pa.ipc.open_file(source).read_all().column(0).combine_chunks()
+    matrix = values.flatten().to_numpy().reshape(len(values), -1)
+    return np.resize(matrix, (rows, matrix.shape[1]))
+
+
+def _json(rows: int) -> bytes:
+    return json.dumps([{COLUMN: row} for row in _features(rows).tolist()]).encode()
+
+
+def _arrow(rows: int) -> bytes:
+    return write_file(pa.table({COLUMN: arrow_array(_features(rows))}))
 
 
 def cases() -> list[Case]:

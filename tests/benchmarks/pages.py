@@ -2,7 +2,7 @@
 
     python -m tests.benchmarks.pages [--pipelines 10000] [--versions 50000] [--records 1000000] [--rounds 20]
 
-The store is filled by its own functions in one transaction, the log by the real journal and archiver, then a real
+The store is filled with copies of rows that real calls made, the log by the real journal and archiver, then a real
 server answers over HTTP. Memory is compared with an empty server's after the same requests. "held" is how late a probe
 in the server's event loop was at most while the whole list was read.
 """

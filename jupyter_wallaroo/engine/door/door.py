@@ -70,6 +70,7 @@ class Door:
         self._is_open = False
         self._idle_limit_s = IDLE_LIMIT_S
         self._retired: FrameReply | None = None
+        self._ticking: asyncio.TimerHandle | None = None
         self.answers = Answers()
         self.buffer = bytearray(RECEIVE_BYTES)
         self.view = memoryview(self.buffer)
@@ -175,8 +176,19 @@ class Door:
         self.answers.renew()
         for connection in list(self._connections):
             connection.check(self.now, self._idle_limit_s)
+        if self._ticking is not None:
+            self._ticking.cancel()
         period_s = RETIRING_TICK_S if self.is_retiring else TICK_S
-        asyncio.get_running_loop().call_later(period_s, self._tick)
+        self._ticking = asyncio.get_running_loop().call_later(period_s, self._tick)
+
+    def close(self) -> None:
+        """Cut every connection off; a replica's end does the same."""
+        self._stop_accepting()
+        if self._ticking is not None:
+            self._ticking.cancel()
+        for connection in list(self._connections):
+            connection.abort()
+        self._listener.close()
 
     # ---------------------------------------------------------------- requests
 
