@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from jupyter_wallaroo.sdk.api import Api, Parameters
+    from jupyter_wallaroo.sdk.direct import Pipe, Ways
 
 Input: TypeAlias = "pd.DataFrame | pa.Table | dict[str, Any] | list[Any]"
 """What can be sent."""
@@ -139,7 +140,7 @@ def call(tensor: Input, fields: Fields, style: ResultStyle) -> Call:
             f"got {type(tensor).__module__}.{type(tensor).__qualname__}. "
             "For an array: pandas.DataFrame({'tensor': array.tolist()})."
         )
-    table = _table(tensor)
+    table = table_of(tensor)
 
     def read(answer: bytes) -> Result:
         found = frames.styled(frames.from_bytes(answer), style, fields.joined_by)
@@ -149,7 +150,8 @@ def call(tensor: Input, fields: Fields, style: ResultStyle) -> Call:
     return Call(frames.to_bytes(table), {"Content-Type": media, "Accept": media}, fields.parameters(), read)
 
 
-def _table(tensor: pd.DataFrame | pa.Table) -> pa.Table:
+def table_of(tensor: pd.DataFrame | pa.Table) -> pa.Table:
+    """Return rows as a table, or raise `InferenceInputError` when there are none."""
     if not tensor.shape[0]:
         raise InferenceInputError(f"The {type(tensor).__name__} has no rows: there is nothing to infer.")
     return frames.to_table(tensor) if frames.is_frame(tensor) else tensor
@@ -172,117 +174,107 @@ def seconds(timeout: float) -> float:
     return float(timeout)
 
 
+def attempts(retries: int | None) -> int:
+    """Return how often a request is sent at most: the vendor's ``retries`` counts the first time too.
+
+    Raises
+    ------
+    InvalidRequest
+        Not a number from 0 on.
+    """
+    if retries is None:
+        return 1
+    if isinstance(retries, bool) or not isinstance(retries, int) or retries < 0:
+        raise InvalidRequest(f"retries: expected a whole number from 0 on; got {retries!r:.40}.")
+    return max(1, retries)
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """A deployed pipeline as inferences reach it."""
 
     api: Api
-    url: str
-    pipeline: str
+    ways: Ways
+    pipe: Pipe
     style: ResultStyle
 
     def infer(self, tensor: Input, fields: Fields, timeout_s: float) -> Result:
         """Return the result for an input, in the type that it came in."""
         request = call(tensor, fields, self.style)
         try:
-            response = self.api.send_body(
-                self.url, request.body, request.headers, params=request.parameters, timeout_s=timeout_s
-            )
+            response = self.send(request, timeout_s)
         except WallarooError as error:
             raise self._failure(error, timeout_s) from None
         return request.read(response.content)
 
-    async def infer_async(
-        self, session: httpx.AsyncClient, tensor: Input, fields: Fields, timeout_s: float, *, retries: int = 0
-    ) -> Result:
-        """Do as `infer` does, in a coroutine; after a lost connection ``retries`` more times."""
-        request = call(tensor, fields, self.style)
-
-        def build() -> httpx.Request:
-            return session.build_request(
-                "POST",
-                self.url,
-                content=request.body,
-                headers=request.headers,
-                params=request.parameters,
-                timeout=timeout_s,
-            )
-
-        for left in range(retries, -1, -1):
+    def send(self, request: Call, timeout_s: float) -> httpx.Response:
+        """Return the answer to a request, which is sent the shortest way there is."""
+        way, tried = self.ways.find(self.pipe), 1
+        while True:
             try:
-                response = await self.api.send_async(session, build, timeout_s=timeout_s)
+                return self.api.send_body(
+                    way.url,
+                    request.body,
+                    request.headers,
+                    params=request.parameters,
+                    timeout_s=timeout_s,
+                    credentials=way.credentials,
+                )
             except WallarooError as error:
-                if not left or not isinstance(error, CommunicationError):
+                way = self.ways.instead(self.pipe, way, error, tried)
+            tried += 1
+
+    async def infer_async(
+        self, session: httpx.AsyncClient, tensor: Input, fields: Fields, timeout_s: float, *, attempts: int = 1
+    ) -> Result:
+        """Do as `infer` does, in a coroutine; what got lost or was not in time is sent ``attempts`` times in all."""
+        request = call(tensor, fields, self.style)
+        for left in range(attempts - 1, -1, -1):
+            try:
+                response = await self.send_async(session, request, timeout_s)
+            except WallarooError as error:
+                if not left or not isinstance(error, CommunicationError | DeadlineExceeded):
                     raise self._failure(error, timeout_s) from None
             else:
                 return request.read(response.content)
         raise AssertionError("the last attempt returned or raised")
 
+    async def send_async(self, session: httpx.AsyncClient, request: Call, timeout_s: float) -> httpx.Response:
+        """Do as `send` does, in a coroutine and a session of the caller's."""
+        # Waiting for a free connection of the session is no slowness of the server.
+        limits = httpx.Timeout(timeout_s, pool=None)
+        way = self.ways.known(self.pipe)
+        if way is None:
+            way = await asyncio.to_thread(self.ways.find, self.pipe)
+        tried = 1
+        while True:
+
+            def build(url: str = way.url) -> httpx.Request:
+                return session.build_request(
+                    "POST",
+                    url,
+                    content=request.body,
+                    headers=request.headers,
+                    params=request.parameters,
+                    timeout=limits,
+                )
+
+            try:
+                return await self.api.send_async(session, build, timeout_s=timeout_s, credentials=way.credentials)
+            except WallarooError as error:
+                way = await asyncio.to_thread(self.ways.instead, self.pipe, way, error, tried)
+            tried += 1
+
     def _failure(self, error: WallarooError, timeout_s: float) -> WallarooError:
         if isinstance(error, RequestTimeoutError):
             return InferenceTimeoutError(
-                f"Pipeline {self.pipeline!r} did not answer within the timeout of {timeout_s:g} s.",
+                f"Pipeline {self.pipe.pipeline!r} did not answer within the timeout of {timeout_s:g} s.",
                 hint="Raise timeout, or send fewer rows at once.",
             )
         for kind, ours in _KINDS.items():
             if isinstance(error, kind):
                 return ours(error.message, hint=error.hint, details=error.details)
         return error
-
-
-async def infer_in_parallel(
-    target: Target,
-    tensor: pd.DataFrame | pa.Table,
-    fields: Fields,
-    timeout_s: float,
-    *,
-    num_parallel: int,
-    batch_size: int,
-    retries: int,
-) -> Result:
-    """Return the results of an input that is sent in parts, in the order of its rows.
-
-    A part that fails has null results and its reason in the column ``error``, which is there only then.
-    """
-    if not frames.is_frame(tensor) and not frames.is_table(tensor):
-        raise TypeError(f"parallel_infer takes a pandas DataFrame or a pyarrow Table; got {type(tensor).__name__}.")
-    table = _table(tensor)
-    parts = [table.slice(start, batch_size) for start in range(0, table.num_rows, batch_size)]
-    permits = asyncio.Semaphore(num_parallel)
-    async with target.api.new_async_client() as session:
-
-        async def one(part: pa.Table) -> pa.Table:
-            async with permits:
-                try:
-                    return await target.infer_async(session, part, fields, timeout_s, retries=retries)
-                except WallarooError as error:
-                    return _failed(part, str(error), fields.joined_by)
-
-        found = await asyncio.gather(*(one(part) for part in parts))
-    joined = _joined(found)
-    return frames.to_frame(joined) if frames.is_frame(tensor) else joined
-
-
-def _failed(part: pa.Table, reason: str, separator: str) -> pa.Table:
-    """Return the rows of a part without results: what went in, and why nothing came out."""
-    import pyarrow as pa
-
-    names = sorted(part.column_names)
-    columns = [part.column(name) for name in names]
-    return pa.table(
-        [*columns, pa.array([reason] * part.num_rows)], names=[*(f"in{separator}{name}" for name in names), "error"]
-    )
-
-
-def _joined(parts: list[pa.Table]) -> pa.Table:
-    """Return parts as one table: the columns of those with results and, where some have none, ``error``."""
-    import pyarrow as pa
-
-    whole = [part for part in parts if "error" not in part.column_names]
-    names = list(dict.fromkeys(name for part in whole or parts for name in part.column_names))
-    if whole and len(whole) < len(parts):
-        names.append("error")
-    return pa.concat_tables(parts, promote_options="permissive").select(names)
 
 
 def read_file(path: Path, data_format: str | None = None) -> Input:

@@ -30,8 +30,17 @@ from jupyter_wallaroo.types.deployment import (
     GetDeployment,
     UndeployPipeline,
 )
+from jupyter_wallaroo.types.loopback import loopback_id
 from jupyter_wallaroo.types.names import MAX_DIGITS, check_deploy_id
-from jupyter_wallaroo.types.pipeline import Definition, GetPipeline, PipelineState, PipelineUrl, PipelineVersion
+from jupyter_wallaroo.types.pipeline import (
+    Definition,
+    DirectAccess,
+    GetDirectAccess,
+    GetPipeline,
+    PipelineState,
+    PipelineUrl,
+    PipelineVersion,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -105,7 +114,13 @@ class DeploymentService:
 
     async def restore(self) -> list[DeploymentSpec]:
         """Return everything that was wanted when the server last ended."""
-        return [await self._specs.of(stored) for stored in await self._store.read(deployments.wanted)]
+        specs = []
+        for stored in await self._store.read(deployments.wanted):
+            try:
+                specs.append(await self._specs.of(stored))
+            except InvalidRequest as error:  # an earlier release took what this one refuses
+                _log.error("wallaroo: %s is not brought back: %s", stored.name, error.message)
+        return specs
 
     async def deploy(self, caller: Caller, request: DeployPipeline) -> DeploymentId:
         """Have a pipeline version run; returns before it does (S1-23).
@@ -220,18 +235,15 @@ class DeploymentService:
             )
         return status.of(running)
 
-    async def state_of(self, pipeline_id: int) -> PipelineState | None:
-        """Return what is deployed of a pipeline, None when nothing is."""
-        stored = await self._running(pipeline_id)
-        if stored is None:
-            return None
-        wanted = resources.resources(stored.engine_config, self._defaults).replicas
+    def state(self, stored: deployments.Deployment) -> PipelineState:
+        """Return what lists say of a deployment that is to run."""
+        wanted = resources.resources(stored.engine_config, self._defaults)
         return PipelineState(
             id=stored.id,
             name=stored.name,
             pipeline_version_id=stored.pipeline_version_id,
-            maximum_replicas=wanted,
-            prewarmed_replicas=wanted,
+            maximum_replicas=wanted.autoscale.maximum if wanted.autoscale else wanted.replicas,
+            prewarmed_replicas=wanted.autoscale.minimum if wanted.autoscale else wanted.replicas,
             engine_config=stored.engine_config,
         )
 
@@ -241,19 +253,45 @@ class DeploymentService:
 
     async def external_url(self, caller: Caller, request: GetPipeline) -> PipelineUrl:
         """Return the address that takes inferences, as the caller reaches this server (S1-35 … S1-38)."""
-        return PipelineUrl(url=await self._infer_url(caller.api_url, request))
+        stored = await self._require_deployed(request.workspace_id, request.pipeline_name)
+        return PipelineUrl(url=_infer_url(caller.api_url, stored.name, request.pipeline_name))
 
     async def internal_url(self, caller: Caller, request: GetPipeline) -> PipelineUrl:
-        """Return the address that takes inferences from programs on this machine."""
-        return PipelineUrl(url=await self._infer_url(self._internal_url, request))
+        """Return the address that takes inferences from programs on this machine: the replicas' own, if they have one.
 
-    async def _infer_url(self, api_url: str, request: GetPipeline) -> str:
-        pipeline = await self._store.read(pipelines.by_name, request.workspace_id, request.pipeline_name)
+        It takes the tokens that the server takes, and the one that `direct_access` gives.
+        """
+        found = await self._direct_access(request.workspace_id, request.pipeline_name)
+        return PipelineUrl(url=found.url)
+
+    async def direct_access(self, caller: Caller, request: GetDirectAccess) -> DirectAccess:
+        """Return the replicas' own address and what opens it, for those who may send inferences.
+
+        A program that sends a token of Jupyter's to this port gives it to whoever has the port after the deployment has
+        ended; this one is worth nothing then (SECURITY A11).
+        """
+        return await self._direct_access(request.workspace_id, request.pipeline_name)
+
+    async def _direct_access(self, workspace_id: int, pipeline_name: str) -> DirectAccess:
+        stored = await self._require_deployed(workspace_id, pipeline_name)
+        running = self._supervisor.get(stored.id)
+        doorway = running.doorway if running is not None else None
+        if running is None or doorway is None or running.direct_url is None:
+            url, token = _infer_url(self._internal_url, stored.name, pipeline_name), None
+        else:
+            url, token = f"{running.direct_url}/{quote(pipeline_name)}", doorway.token.reveal()
+        return DirectAccess(url=url, token=token, loopback=loopback_id())
+
+    async def _require_deployed(self, workspace_id: int, pipeline_name: str) -> deployments.Deployment:
+        pipeline = await self._store.read(pipelines.by_name, workspace_id, pipeline_name)
         stored = await self._running(pipeline.id) if pipeline else None
-        if stored is None or pipeline is None:
+        if stored is None:
             raise NotFound(
-                f"Pipeline {request.pipeline_name!r} of workspace {request.workspace_id} is not deployed: "
-                "it has no inference URL.",
+                f"Pipeline {pipeline_name!r} of workspace {workspace_id} is not deployed: it has no inference URL.",
                 hint="Deploy it first.",
             )
-        return f"{api_url}/pipelines/infer/{quote(stored.name)}/{quote(pipeline.name)}"
+        return stored
+
+
+def _infer_url(api_url: str, name: str, pipeline_name: str) -> str:
+    return f"{api_url}/pipelines/infer/{quote(name)}/{quote(pipeline_name)}"

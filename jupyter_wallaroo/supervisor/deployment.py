@@ -11,16 +11,18 @@ import msgspec
 
 from jupyter_wallaroo.engine.arena import Region
 from jupyter_wallaroo.engine.frames import Buffer
-from jupyter_wallaroo.errors import Conflict, EngineFailure, NotFound, TooLarge, Unavailable
-from jupyter_wallaroo.supervisor.process import EngineGone, Reply
+from jupyter_wallaroo.errors import Conflict, EngineFailure, NotFound, Unavailable
+from jupyter_wallaroo.supervisor.relay import Relay
 from jupyter_wallaroo.supervisor.replica import Replica, pod_suffix
 from jupyter_wallaroo.supervisor.spec import DeploymentSpec, Limits, OnRefused
+from jupyter_wallaroo.supervisor.taker import Taker
 from jupyter_wallaroo.types.deployment import Status
 from jupyter_wallaroo.types.event import UNDEPLOYED, DeploymentChanged, Notify
 
 DRAIN_LIMIT_S = 20.0
 POISON_MEMORY_S = 60.0
-ATTEMPTS = 2
+IDLE_S = 1.0
+"""How long a connection to a replica that is replaced may have been idle: a client may just be sending on it."""
 
 
 class Deployment:
@@ -47,6 +49,10 @@ class Deployment:
         self.lb_name = f"engine-lb-{self._hash(spec)}-{pod_suffix()}"
         self.refusal: str | None = None
         """Why the last replacement was not taken, None when it was."""
+        self.held: str | None = None
+        """Why there are fewer replicas than the load calls for, None when there are enough."""
+        self.taken = 0
+        """How many requests ever came."""
         self._limits = limits
         self._starts = starts
         self._refused = refused
@@ -62,7 +68,11 @@ class Deployment:
         self._notify = notify
         self._told: DeploymentChanged | None = None
         self._past_restarts = 0
+        self.doorway = limits.doors.open() if limits.doors is not None else None
+        """The port that its replicas answer themselves, None when there is none."""
+        self._has_run = False
         self.replicas = self._make(spec, spec.resources.replicas)
+        self._serve(self.replicas)
         self.tell()
 
     @staticmethod
@@ -71,18 +81,37 @@ class Deployment:
 
     def _make(self, spec: DeploymentSpec, count: int) -> list[Replica]:
         names = [f"engine-{self._hash(spec)}-{pod_suffix()}" for _ in range(count)]
-        return [Replica(name, spec, self._limits, self._starts, self._changed) for name in names]
+        return [Replica(name, spec, self._limits, self._starts, self._changed, doorway=self.doorway) for name in names]
+
+    @staticmethod
+    def _serve(replicas: list[Replica]) -> None:
+        for replica in replicas:
+            replica.serve()
+
+    @property
+    def direct_url(self) -> str | None:
+        """The address of its own port that takes inferences, None when it has none."""
+        if self.doorway is None or self._limits.doors is None:
+            return None
+        return self.doorway.address + self._limits.doors.path(self.spec.name)
 
     @property
     def status(self) -> Status:
-        """Running or Error when every replica is, else Starting."""
-        first, *others = {replica.status for replica in self.replicas}
-        return Status.STARTING if others else first
+        """Running or Error when every replica is, else Starting.
+
+        With autoscaling it is Running with as many as there are at least; with none of none, as a request starts one.
+        """
+        statuses = [replica.status for replica in self.replicas]
+        scaling = self.spec.resources.autoscale
+        needed = min(len(statuses), max(1, scaling.minimum)) if scaling else len(statuses)
+        if statuses.count(Status.RUNNING) >= needed:
+            return Status.RUNNING
+        return Status.ERROR if all(status is Status.ERROR for status in statuses) else Status.STARTING
 
     @property
     def in_flight(self) -> int:
-        """How many requests wait for an answer."""
-        return self._in_flight
+        """How many requests wait for an answer, by whichever door they came."""
+        return self._in_flight + sum(replica.owed_at_door for replica in self.replicas)
 
     @property
     def restarts(self) -> int:
@@ -101,7 +130,7 @@ class Deployment:
             status=status or self.status,
             replicas_running=sum(replica.status is Status.RUNNING for replica in self.replicas),
             replicas_wanted=len(self.replicas),
-            reason=next(iter(reasons), self.refusal),
+            reason=next(iter(reasons), self.refusal or self.held),
         )
 
     def tell(self, status: str | None = None) -> None:
@@ -112,11 +141,8 @@ class Deployment:
             self._told = event
             self._notify(event)
 
-    async def infer(self, head: bytes, body: Buffer | Region, deadline: float) -> Reply:
-        """Have one request answered by the replica that owes least.
-
-        A request whose replica dies over it is sent to another one once: models are functions of their input. One that
-        only waited behind another is sent on as often as its time allows.
+    def submit(self, head: bytes, body: Buffer | Region, deadline: float, taker: Taker[bytes]) -> None:
+        """Have one request answered by the replica that owes least, and its outcome told to ``taker``, see `Relay`.
 
         Parameters
         ----------
@@ -127,12 +153,12 @@ class Deployment:
 
         Raises
         ------
+        NotFound
+            The deployment is ending.
         Unavailable
-            Too many requests, or the deployment is starting or recovering; says which.
-        Conflict
-            The deployment cannot run; says why.
+            It has as many requests as it holds.
         EngineFailure
-            Two replicas died over this request.
+            The request ended two engines a moment ago.
         """
         if self._is_closing:
             raise NotFound(f"Deployment {self.spec.name!r} is being undeployed.")
@@ -143,42 +169,44 @@ class Deployment:
             )
         if self._poison:
             self._refuse_poison(body)
+        if not self._in_flight:
+            self._idle.clear()
+        self.taken += 1
         self._in_flight += 1
-        self._idle.clear()
-        try:
-            reason, lost = "", 0
-            while lost < ATTEMPTS:
-                replica = self._pick() or await self._wait_for_replica(deadline)
-                try:
-                    return await replica.call(head, body, deadline)
-                except EngineGone as gone:
-                    if gone.is_memory:
-                        raise TooLarge(
-                            f"This request needs more memory than an engine of deployment {self.spec.name!r} may use: "
-                            f"{gone.reason}.",
-                            hint="Send fewer rows per request, or deploy with more memory.",
-                        ) from None
-                    reason = gone.reason
-                    lost += gone.was_worked_on
-            self._poison[_digest(body)] = time.monotonic() + POISON_MEMORY_S
-            raise EngineFailure(
-                f"Two engines of deployment {self.spec.name!r} were lost while answering this request: {reason}.",
-                hint="The request itself may be what ends them; it is refused for a minute.",
-            )
-        finally:
-            self._in_flight -= 1
-            if not self._in_flight:
-                self._idle.set()
+        Relay(self, head, body, deadline, taker).send()
 
-    def _pick(self) -> Replica | None:
+    def relayed(self) -> None:
+        """Count one request less (its relay calls this)."""
+        self._in_flight -= 1
+        if not self._in_flight:
+            self._idle.set()
+
+    def remember_poison(self, body: Buffer | Region) -> None:
+        """Refuse a body for a minute (the relay calls this that lost two engines over it)."""
+        self._poison[_digest(body)] = time.monotonic() + POISON_MEMORY_S
+
+    def pick(self) -> Replica | None:
+        """Return the running replica that owes least, None when none runs."""
         running = [replica for replica in self.replicas if replica.status is Status.RUNNING]
         return min(running, key=lambda replica: replica.in_flight) if running else None
 
-    async def _wait_for_replica(self, deadline: float) -> Replica:
-        """Wait for a replica that ran before to come back; refuse at once when none is about to."""
+    async def wait_for_replica(self, deadline: float) -> Replica:
+        """Wait for a replica that ran before to come back; refuse at once when none is about to.
+
+        Where autoscaling has left none, the first is started.
+
+        Raises
+        ------
+        Unavailable
+            The deployment is starting, or does not recover in time; says which.
+        Conflict
+            It cannot run; says why.
+        """
         while True:
+            if not self.replicas:
+                self.scale(1)
             self._refuse_unless_recovering()
-            replica = self._pick()
+            replica = self.pick()
             if replica is not None:
                 return replica
             waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -200,7 +228,7 @@ class Deployment:
             raise Conflict(f"Deployment {self.spec.name!r} is in state Error: {reasons}", hint="Undeploy and mend it.")
         if status is Status.ERROR:
             raise Unavailable(f"Deployment {self.spec.name!r} is in state Error: {reasons}", retry_after_s=30)
-        if not any(replica.has_run for replica in self.replicas):
+        if not self._has_run:
             raise Unavailable(f"Deployment {self.spec.name!r} is in state Starting; try again when it is Running.")
 
     def _refuse_poison(self, body: Buffer | Region) -> None:
@@ -210,6 +238,7 @@ class Deployment:
             raise EngineFailure("This request ended two engines a moment ago; it is refused for a minute.")
 
     def _changed(self) -> None:
+        self._has_run = self._has_run or self.pick() is not None
         waiting, self._waiting = self._waiting, []
         for waiter in waiting:
             if not waiter.done():
@@ -242,25 +271,50 @@ class Deployment:
         return [replica.name for replica in self.replicas]
 
     def _is_of_size(self, spec: DeploymentSpec) -> bool:
-        """Tell whether ``spec`` is what runs, but perhaps for the number of replicas."""
-        resources = msgspec.structs.replace(self.spec.resources, replicas=spec.resources.replicas)
+        """Tell whether ``spec`` is what runs, but perhaps for the number of replicas and how that is found."""
+        asked = spec.resources
+        resources = msgspec.structs.replace(self.spec.resources, replicas=asked.replicas, autoscale=asked.autoscale)
         return msgspec.structs.replace(self.spec, resources=resources, release_id=spec.release_id) == spec
 
     def _resize(self, spec: DeploymentSpec) -> None:
         """Have more replicas, which serve as soon as each is ready, or fewer, those first that do not run."""
         self.refusal = None
+        count = self._count(spec)
         # The rest stays as it is, even its identity: replicas that run are found by the models that they were given.
         self.spec = msgspec.structs.replace(self.spec, resources=spec.resources, release_id=spec.release_id)
-        count = spec.resources.replicas
+        self.scale(count)
+
+    def _count(self, spec: DeploymentSpec) -> int:
+        """Return how many replicas ``spec`` begins with: those that the load brought, unless it says another number."""
+        resources, scaling = spec.resources, spec.resources.autoscale
+        is_said = scaling is None or resources.replicas != self.spec.resources.replicas
+        return resources.replicas if is_said or not scaling else scaling.bounded(max(1, len(self.replicas)))
+
+    @property
+    def may_scale(self) -> bool:
+        """Whether it is neither ending nor broken, nor about to be replaced by as many replicas as there are now."""
+        is_replacing = self._replacing is not None and not self._replacing.done()
+        return not (self._is_closing or is_replacing or self.status is Status.ERROR)
+
+    def hold(self, reason: str | None) -> None:
+        """Note why there are fewer replicas than the load calls for, None when there are enough."""
+        if reason != self.held:
+            self.held = reason
+            self.tell()
+
+    def scale(self, count: int) -> None:
+        """Run ``count`` replicas: new ones serve as soon as each is ready, others finish what they owe."""
         present = sorted(self.replicas, key=lambda replica: replica.status is not Status.RUNNING)
         kept, surplus = present[:count], present[count:]
-        self.replicas = [*kept, *self._make(self.spec, count - len(kept))]
+        self.replicas = [*kept, *(more := self._make(self.spec, count - len(kept)))]
+        self._serve(more)
         if surplus:
             self._retire(surplus)
+        self.tell()
 
     async def _replace(self, spec: DeploymentSpec) -> None:
         self.refusal = None
-        fresh = self._fresh = self._make(spec, spec.resources.replicas)
+        fresh = self._fresh = self._make(spec, self._count(spec))
         try:
             if self.status is not Status.ERROR:
                 await self._settled(fresh)
@@ -278,7 +332,9 @@ class Deployment:
             if self._fresh is fresh:
                 self._fresh = []
         self._past_restarts = self.restarts
+        self.held = None
         old, self.replicas, self.spec = self.replicas, fresh, spec
+        self._serve(fresh)
         self._changed()
         self._retire(old)
 
@@ -290,7 +346,8 @@ class Deployment:
 
     async def _drain(self, replicas: list[Replica]) -> None:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(asyncio.gather(*(replica.until_idle() for replica in replicas)), DRAIN_LIMIT_S)
+            draining = (replica.until_idle(idle_s=IDLE_S) for replica in replicas)
+            await asyncio.wait_for(asyncio.gather(*draining), DRAIN_LIMIT_S)
         await self._stop(replicas)
 
     @staticmethod
@@ -309,8 +366,11 @@ class Deployment:
             self._replacing.cancel()
             await asyncio.gather(self._replacing, return_exceptions=True)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._idle.wait(), drain_s)
+            draining = (replica.until_idle(idle_s=0.0) for replica in self.replicas)
+            await asyncio.wait_for(asyncio.gather(self._idle.wait(), *draining), drain_s)
         await self._stop(self.replicas)
+        if self.doorway is not None:
+            self.doorway.close()
         if self._retiring:
             await asyncio.wait(self._retiring)
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import time
+
 from jupyter_wallaroo.supervisor.deployment import Deployment
+from jupyter_wallaroo.supervisor.process_table import cpu_seconds
+from jupyter_wallaroo.supervisor.processors import processors, used_s
 from jupyter_wallaroo.supervisor.replica import Replica
 from jupyter_wallaroo.supervisor.spec import DeploymentSpec, SidekickSpec
 from jupyter_wallaroo.types.deployment import (
@@ -14,6 +18,8 @@ from jupyter_wallaroo.types.deployment import (
     PipelineStatuses,
     PodInfo,
     PodStatus,
+    ProcessorUse,
+    ReplicaCounts,
     Status,
 )
 
@@ -28,8 +34,8 @@ def of(deployment: Deployment) -> DeploymentStatus:
     """
     engines = [_engine(replica, deployment.spec) for replica in deployment.replicas]
     details = [replica.reason for replica in deployment.replicas if replica.reason]
-    if deployment.refusal:
-        details.append(deployment.refusal)
+    details += [note for note in (deployment.refusal, deployment.held) if note]
+    news, scaling = deployment.news(), deployment.spec.resources.autoscale
     return DeploymentStatus(
         status=deployment.status,
         details=details,
@@ -37,6 +43,17 @@ def of(deployment: Deployment) -> DeploymentStatus:
         engine_lbs=[_load_balancer(deployment.lb_name)],
         sidekicks=[_sidekick(replica, spec) for replica in deployment.replicas for spec in deployment.spec.sidekicks],
         helm=[],
+        replicas=ReplicaCounts(
+            wanted=news.replicas_wanted,
+            running=news.replicas_running,
+            autoscale=scaling.words if scaling else None,
+        ),
+        use=ProcessorUse(
+            replicas_s=sum(cpu_seconds(pid) for replica in deployment.replicas for pid in replica.pids),
+            server_s=time.process_time(),
+            machine_s=used_s(),
+            processors=processors(),
+        ),
     )
 
 

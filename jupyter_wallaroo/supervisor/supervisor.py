@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from jupyter_wallaroo.errors import WallarooError
 from jupyter_wallaroo.supervisor.analyst import AnalystProcess
 from jupyter_wallaroo.supervisor.archivist import ArchivistProcess
+from jupyter_wallaroo.supervisor.autoscaler import Autoscaler
 from jupyter_wallaroo.supervisor.deployment import Deployment
 from jupyter_wallaroo.supervisor.process import EngineGone
 from jupyter_wallaroo.supervisor.spec import DeploymentSpec, Limits, OnRefused
@@ -45,6 +46,7 @@ class Supervisor:
         """Told when a replacement does not come up."""
         self._limits = limits
         self._archive = archive
+        self._autoscaler = Autoscaler(limits.autoscaled_replicas)
         self._starts = asyncio.Semaphore(SIMULTANEOUS_STARTS)
         self.log_bytes: dict[str, int] = {}
         """What the log of each pipeline takes on disk, by the name of its directory, as last looked at."""
@@ -136,6 +138,7 @@ class Supervisor:
             now = time.monotonic()
             for deployment in self._deployments.values():
                 deployment.check(now)
+            self._autoscaler.check(self._deployments.values(), now)
             self.archivist.check(now)
             self.analyst.check(now)
 

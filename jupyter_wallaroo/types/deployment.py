@@ -154,6 +154,38 @@ class EngineStatus(PodStatus, frozen=True, kw_only=True):
     model_statuses: ModelStatuses
 
 
+class ReplicaCounts(Struct, frozen=True, kw_only=True):
+    """How many engines there are to be and how many run; ``autoscale`` says by which load that number is found.
+
+    It is None where the number is fixed.
+    """
+
+    wanted: int
+    running: int
+    autoscale: str | None
+
+
+class ProcessorUse(Struct, frozen=True, kw_only=True):
+    """How long processors have computed until now, for whoever asks twice: the difference is what was used between.
+
+    Parameters
+    ----------
+    replicas_s
+        Of the replicas and their sidekicks, all threads together, in s.
+    server_s
+        Of the server itself, in s.
+    machine_s
+        Of everything on this machine or in this container, in s; None where it does not say.
+    processors
+        How many this server may use.
+    """
+
+    replicas_s: float
+    server_s: float
+    machine_s: float | None
+    processors: float
+
+
 class DeploymentStatus(Struct, frozen=True, kw_only=True):
     """``status/get_deployment``'s answer (S1-26), computed from the processes."""
 
@@ -163,3 +195,7 @@ class DeploymentStatus(Struct, frozen=True, kw_only=True):
     engine_lbs: list[PodStatus]
     sidekicks: list[PodStatus]
     helm: list[PodStatus]
+    replicas: ReplicaCounts | None = None
+    """Ours; other servers do not say it."""
+    use: ProcessorUse | None = None
+    """Ours as well; None where the replicas run on other machines."""

@@ -185,3 +185,13 @@ def test_text_is_answered_and_logged(tmp_path: Path) -> None:
         replica.infer(head(), b'[{"x": 1}]')
     assert replica._journal is not None
     replica._journal.close()
+
+
+def test_nothing_is_logged_when_the_operator_says_so(tmp_path: Path) -> None:
+    """There is no journal at all, and answers have their time all the same."""
+    replica = Replica()
+    replica.load(msgspec.msgpack.encode(planned(tmp_path, graphs.doubled(), is_logged=False)), b"")
+    _, answer = replica.infer(head(), BODIES[RECORDS])
+    assert json.loads(answer)[0]["time"] > 1_600_000_000_000
+    assert not (tmp_path / "log").exists()
+    replica.renew_journal(b"", b"")
