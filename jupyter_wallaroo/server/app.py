@@ -12,6 +12,7 @@ from traitlets import Bool, Dict, Enum, Float, Int, List, Unicode, default
 
 from jupyter_wallaroo import __version__
 from jupyter_wallaroo.errors import Unavailable, WallarooError
+from jupyter_wallaroo.server.crowds import expect_crowds
 from jupyter_wallaroo.server.events import EventBus
 from jupyter_wallaroo.server.handlers.base import API_PATH, ROOT_PATH
 from jupyter_wallaroo.server.identity import Hosts, Identities
@@ -237,6 +238,7 @@ class WallarooApp(ExtensionApp):
         self.receiving.watch()
         self._show_metrics()
         await self._apply_pipelines(serverapp, self._services, settings.internal_url)
+        expect_crowds(serverapp)
         self.log.info("wallaroo: serving at %s", local_url(serverapp, API_PATH))
 
     async def stop_extension(self) -> None:

@@ -11,16 +11,20 @@ import msgspec
 
 from jupyter_wallaroo.engine.arena import Region
 from jupyter_wallaroo.engine.frames import Buffer
-from jupyter_wallaroo.errors import Conflict, EngineFailure, NotFound, TooLarge, Unavailable
+from jupyter_wallaroo.errors import Conflict, DeadlineExceeded, EngineFailure, NotFound, TooLarge, Unavailable
 from jupyter_wallaroo.supervisor.process import EngineGone, Reply
 from jupyter_wallaroo.supervisor.replica import Replica, pod_suffix
 from jupyter_wallaroo.supervisor.spec import DeploymentSpec, Limits, OnRefused
+from jupyter_wallaroo.supervisor.turns import Turns
 from jupyter_wallaroo.types.deployment import Status
 from jupyter_wallaroo.types.event import UNDEPLOYED, DeploymentChanged, Notify
 
 DRAIN_LIMIT_S = 20.0
 POISON_MEMORY_S = 60.0
 ATTEMPTS = 2
+WINDOW = 64
+"""Requests that one replica is given at once: enough to be kept busy and to batch, few enough that a replica that comes
+gets work, one that goes has little to give back, and answers do not come by the hundred in one turn of the loop."""
 
 
 class Deployment:
@@ -55,6 +59,7 @@ class Deployment:
         self._starts = starts
         self._refused = refused
         self._waiting: list[asyncio.Future[None]] = []
+        self._turns = Turns()
         self._in_flight = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -161,7 +166,9 @@ class Deployment:
         try:
             reason, lost = "", 0
             while lost < ATTEMPTS:
-                replica = self._pick() or await self._wait_for_replica(deadline)
+                replica = self._pick()
+                if replica is None or replica.in_flight >= WINDOW or self._turns:
+                    replica = await self._turn(deadline, is_first=reason != "")
                 try:
                     return await replica.call(head, body, deadline)
                 except EngineGone as gone:
@@ -182,6 +189,25 @@ class Deployment:
             self._in_flight -= 1
             if not self._in_flight:
                 self._idle.set()
+            if self._turns:
+                self._call()
+
+    async def _turn(self, deadline: float, *, is_first: bool) -> Replica:
+        """Wait for a running replica that has room, behind those that came before."""
+        while True:
+            replica = self._pick() or await self._wait_for_replica(deadline)
+            if replica.in_flight < WINDOW and (is_first or not self._turns):
+                return replica
+            try:
+                await self._turns.wait(deadline, is_first=is_first)
+            except TimeoutError:
+                raise DeadlineExceeded("The time limit of the request passed before its turn came.") from None
+            is_first = True
+
+    def _call(self) -> None:
+        """Call as many requests as replicas have room for."""
+        running = [replica for replica in self.replicas if replica.status is Status.RUNNING]
+        self._turns.call(sum(max(0, WINDOW - replica.in_flight) for replica in running))
 
     def _pick(self) -> Replica | None:
         running = [replica for replica in self.replicas if replica.status is Status.RUNNING]
@@ -233,6 +259,7 @@ class Deployment:
         for waiter in waiting:
             if not waiter.done():
                 waiter.set_result(None)
+        self._call()
         self.tell()
 
     async def _settled(self, replicas: list[Replica]) -> None:
