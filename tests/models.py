@@ -30,6 +30,20 @@ def row_sum(width: int = 3, factor: float = 1.0) -> bytes:
     return _save(nodes, [_floats("x", None, width)], [_floats("y", None, 1)], constants)
 
 
+def classifier(width: int = 29, hidden: int = 10) -> bytes:
+    """``y`` is the answer of a small dense network on ``x``, as the vendor's fraud model: ``width`` floats to one."""
+    rng = np.random.default_rng(0)
+    nodes = [
+        helper.make_node("Gemm", ["x", "w", "b"], ["h"]),
+        helper.make_node("Relu", ["h"], ["a"]),
+        helper.make_node("Gemm", ["a", "v"], ["z"]),
+        helper.make_node("Sigmoid", ["z"], ["y"]),
+    ]
+    shapes = {"w": (width, hidden), "b": (hidden,), "v": (hidden, 1)}
+    constants = {name: rng.standard_normal(shape).astype(np.float32) / 2 for name, shape in shapes.items()}
+    return _save(nodes, [_floats("x", None, width)], [_floats("y", None, 1)], constants)
+
+
 def slow(width: int = 1, turns: int = 2_000_000) -> bytes:
     """``y = x`` after a loop of ``turns`` turns: about a second for three million."""
     body = helper.make_graph(

@@ -35,8 +35,16 @@ class Kind(IntEnum):
     COUNT = 7
     ANALYZE = 8
     SAMPLE = 9
+    OPEN = 10
+    RETIRE = 11
+    ASK = 12
+    VERDICT = 13
     ANSWER = 16
     FAILURE = 17
+    JOURNAL = 18
+    """What a replica logs, for whoever keeps it; back to it: begin a new file."""
+    ENDED = 19
+    """How processes came to their end elsewhere."""
 
 
 class Receiver(Protocol):

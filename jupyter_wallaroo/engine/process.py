@@ -42,7 +42,7 @@ class Reply(Protocol):
         """Send why there is none; what is no `WallarooError` is a bug of ours, see `refusal`."""
 
 
-Queue = Callable[[bytes, Buffer, Reply], None]
+Queue = Callable[[bytes, Buffer, "FrameReply"], None]
 """Takes a frame's head and body, and answers when it has worked on it, perhaps together with others."""
 
 
@@ -103,6 +103,11 @@ class Worker:
         self._handlers = handlers
         self._queues = queues or {}
         self._ended = asyncio.Event()
+        self._connections: list[FrameConnection] = []
+
+    def send(self, kind: Kind, head: bytes, body: Buffer) -> None:
+        """Send, to whoever started this process, a frame that answers nothing."""
+        self._connections[0].send(0, kind, head, body)
 
     async def serve(self, *inherited: socket.socket) -> None:
         """Answer on every socket until the other end of any closes it."""
@@ -112,7 +117,9 @@ class Worker:
         await self._ended.wait()
 
     def _link(self) -> FrameConnection:
-        return Link(self._handlers, self._queues, self._ended).connection
+        link = Link(self._handlers, self._queues, self._ended)
+        self._connections.append(link.connection)
+        return link.connection
 
 
 class Link:

@@ -244,11 +244,10 @@ class Client(Assaying, LogReading, RunningGraphs, SessionKeeping, Orchestrating,
         EntityNotFoundError
             There is none; names the nearest.
         """
-        models = self.list_models()
-        for model in models:
+        for model in self.get_current_workspace().models(name):
             if model.name() == name:
                 return model.versions()[-1] if version is None else model.version(version)
-        raise errors.not_found("Model", name, [model.name() for model in models])
+        raise errors.not_found("Model", name, [model.name() for model in self.list_models()])
 
     # ---------------------------------------------------------------- pipelines
 
@@ -274,11 +273,12 @@ class Client(Assaying, LogReading, RunningGraphs, SessionKeeping, Orchestrating,
         EntityNotFoundError
             There is none (S5-15); names the nearest.
         """
-        everything = self.list_pipelines()
         here = self.get_current_workspace().id()
-        found = [item for item in everything if item.name() == pipeline_name]
+        called = pipeline.fetch_all(self, workspace_id=None, name=pipeline_name)
+        found = [item for item in called if item.name() == pipeline_name]
         if not found:
-            raise errors.not_found("Pipeline", pipeline_name, sorted({item.name() for item in everything}))
+            known = sorted({item.name() for item in self.list_pipelines()})
+            raise errors.not_found("Pipeline", pipeline_name, known)
         return Pipelines(sorted(found, key=lambda item: item.workspace_id() != here))
 
     def list_pipelines(self) -> Pipelines:

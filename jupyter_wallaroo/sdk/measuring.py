@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -18,19 +19,26 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from jupyter_wallaroo.sdk.pipeline import Pipeline
+    from jupyter_wallaroo.types.deployment import ProcessorUse
 
 WARM_UP = 5
 """Requests of each connection that do not count: sockets are opened and caches filled."""
 
 
 class Measurement(Struct, frozen=True):
-    """What some requests took: ``times_s`` of each that was answered, over ``elapsed_s`` in all."""
+    """What some requests took: ``times_s`` of each that was answered, over ``elapsed_s`` in all.
+
+    ``replicas_s`` and ``machine_s`` is how long processors computed meanwhile, for the replicas and for everything;
+    None where the server does not say.
+    """
 
     rows: int
     connections: int
     elapsed_s: float
     times_s: list[float]
     failed: int
+    replicas_s: float | None = None
+    machine_s: float | None = None
 
     @property
     def requests_per_s(self) -> float:
@@ -57,20 +65,32 @@ def measure(pipeline: Pipeline, table: pa.Table, *, rows: int, connections: int,
     sends its next request when the one before is answered.
     """
     target = pipeline._target()
+    deployment = pipeline.known_deployment()
+
+    def used() -> ProcessorUse | None:
+        return None if deployment is None else deployment.facts().use
+
     bodies = [
         inference.call(table.slice(start, rows), Fields(), target.style)
         for start in range(0, max(1, min(table.num_rows, rows * 50) - rows + 1), rows)
     ]
     # a notebook's own thread runs a loop already
     with ThreadPoolExecutor(1) as pool:
-        return pool.submit(asyncio.run, _measure(target, bodies, rows, connections, seconds)).result()
+        return pool.submit(asyncio.run, _measure(target, bodies, rows, connections, seconds, used)).result()
 
 
-async def _measure(target: Target, bodies: list[Call], rows: int, connections: int, seconds: float) -> Measurement:
+async def _measure(  # noqa: PLR0917
+    target: Target,
+    bodies: list[Call],
+    rows: int,
+    connections: int,
+    seconds: float,
+    used: Callable[[], ProcessorUse | None],
+) -> Measurement:
     times: list[float] = []
     failed = 0
 
-    async with target.api.new_async_client() as session:
+    async with target.api.new_async_client(connections) as session:
 
         async def one(place: int) -> float | None:
             body = bodies[place % len(bodies)]
@@ -99,6 +119,17 @@ async def _measure(target: Target, bodies: list[Call], rows: int, connections: i
                     times.append(taken)
 
         await asyncio.gather(*(one(place) for place in range(connections * WARM_UP)))
+        before = used()
         begun = time.perf_counter()
         await asyncio.gather(*(go_on(place, begun + seconds) for place in range(connections)))
-        return Measurement(rows, connections, time.perf_counter() - begun, times, failed)
+        elapsed_s = time.perf_counter() - begun
+        replicas_s, machine_s = _between(before, used())
+        return Measurement(rows, connections, elapsed_s, times, failed, replicas_s, machine_s)
+
+
+def _between(before: ProcessorUse | None, after: ProcessorUse | None) -> tuple[float | None, float | None]:
+    if before is None or after is None:
+        return None, None
+    if before.machine_s is None or after.machine_s is None:
+        return after.replicas_s - before.replicas_s, None
+    return after.replicas_s - before.replicas_s, after.machine_s - before.machine_s

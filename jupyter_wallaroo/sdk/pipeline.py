@@ -14,6 +14,7 @@ from jupyter_wallaroo.sdk.draft import Draft
 from jupyter_wallaroo.sdk.engine_config import Acceleration
 from jupyter_wallaroo.sdk.noun import Noun
 from jupyter_wallaroo.sdk.object import DeploymentError
+from jupyter_wallaroo.sdk.pages import walk
 from jupyter_wallaroo.sdk.panels import PipelinePanels
 from jupyter_wallaroo.sdk.pipeline_history import Historic
 from jupyter_wallaroo.sdk.pipeline_inference import Inferring
@@ -296,11 +297,15 @@ def build(client: Client, name: str, workspace_id: int) -> Pipeline:
     return Pipeline.fetch(client, name, workspace_id)
 
 
-def fetch_all(client: Client, *, workspace_id: int | None) -> Pipelines:
-    """Return the pipelines of a workspace, or all."""
-    request = wire.ListPipelines(workspace_id=workspace_id)
-    found = client.api.call("pipelines/list_pipelines", request, wire.PipelineList).pipelines
-    return Pipelines(Pipeline(client, facts) for facts in found)
+def fetch_all(client: Client, *, workspace_id: int | None, name: str | None = None) -> Pipelines:
+    """Return the pipelines of a workspace, or all; with ``name``, those called so, in any case."""
+
+    def page(size: int, after: int | None) -> tuple[list[wire.ListedPipeline], int | None]:
+        request = wire.ListPipelines(workspace_id=workspace_id, name=name, after=after, limit=size)
+        found = client.api.call("pipelines/list_pipelines", request, wire.PipelineList)
+        return found.pipelines, found.next
+
+    return Pipelines(Pipeline(client, facts) for facts in walk(page))
 
 
 def with_version(pipeline: Pipeline, version: str | None) -> Pipeline:

@@ -14,7 +14,6 @@ import contextlib
 import fcntl
 import os
 import struct
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,23 +23,19 @@ import xxhash
 from msgspec import Struct
 
 from jupyter_wallaroo.codec.batch import Batch
-from jupyter_wallaroo.segments.layout import Layout, split, stream
-from jupyter_wallaroo.types.plan import Durability
+from jupyter_wallaroo.segments.journal_files import SUFFIX, Sink
+from jupyter_wallaroo.segments.layout import Kind, Layout, memory, split, stream
 
 ROLL_BYTES = 64 * 2**20
 ROLL_AGE_S = 600.0
 ROLL_ENTRIES = 32_768
 """Bounds how long it takes to read a journal that is not archived yet: 2 µs an entry."""
-SYNC_PERIOD_S = 1.0
-SUFFIX = ".journal"
 
 _MAGIC = b"WLRJ0001"
 _FILE_HEADER = struct.Struct("<8sQ")
 _ENTRY_HEADER = struct.Struct("<QIB3x")
 _RECORDS_HEADER = struct.Struct("<IIqI")
 _LAYOUT, _RECORDS = 1, 2
-_MAX_PARTS = os.sysconf("SC_IOV_MAX")
-"""Pieces of memory that the system writes at once; a record of a thousand columns has more."""
 _JOIN_BELOW = 16_384
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -58,32 +53,23 @@ _decode_extra = msgspec.msgpack.Decoder(Extra).decode
 
 
 class Journal:
-    """The append side; one thread appends, another may flush to disk.
+    """The append side.
 
     Parameters
     ----------
-    directory
-        Where the file is made; created when missing.
+    sink
+        Where the bytes go: `JournalFiles`, or to whoever keeps them.
     replica
         The writer's name, part of the file's name.
-    durability
-        When appended records are forced to the disk: never, within a second, or before each `append` returns.
     """
 
-    def __init__(self, directory: Path, replica: str, durability: Durability) -> None:
-        self._directory = directory
+    def __init__(self, sink: Sink, replica: str) -> None:
+        self._sink = sink
         self._replica = replica
-        self._durability = durability
         self._files = 0
         self._last_ms = 0
-        self._layouts: dict[Layout, int] = {}
-        self._lock = threading.Condition()
-        self._dirty = False
-        self._closed = False
-        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._layouts: dict[tuple[Layout, tuple[Kind, ...]], int] = {}
         self._open()
-        if durability is Durability.SECOND:
-            threading.Thread(target=self._sync_each_second, name="journal-sync", daemon=True).start()
 
     def stamp(self) -> int:
         """Return the time for the next record, in ms since the epoch; it never runs backwards within a journal."""
@@ -91,7 +77,7 @@ class Journal:
         return self._last_ms
 
     def append(self, layout_of: Layout, rows: int, time_ms: int, extra: Extra, batch: Batch) -> None:
-        """Write one inference; when this returns, a kill of any process of ours does not lose it.
+        """Write one inference, whole or not at all.
 
         Parameters
         ----------
@@ -105,19 +91,18 @@ class Journal:
         OSError
             The file cannot grow (ENOSPC, EFBIG); the journal is as it was before.
         """
-        columns, tensors, others = split(batch)
-        types = tuple((path, str(array.type)) for path, array in others)
-        layout = Layout(columns, types, layout_of.last_model, layout_of.pipeline_version, layout_of.partition)
         if self._is_full():
-            self._roll()
-        number = self._layouts.get(layout)
+            self._open()
+        kinds, tensors, others = split(batch)
+        known = layout_of, kinds
+        number = self._layouts.get(known)
         if number is None:
             number = len(self._layouts)
-            self._write(_LAYOUT, [_encode(layout)])
-            self._layouts[layout] = number
+            self._write(_LAYOUT, [_encode(layout_of.filled(kinds))])
+            self._layouts[known] = number
         said = _encode(extra)
         parts: list[bytes | memoryview] = [_RECORDS_HEADER.pack(number, rows, time_ms, len(said)), said]
-        parts.extend(tensor.data.cast("B") if tensor.size else b"" for tensor in tensors)
+        parts.extend(memory(tensor) for tensor in tensors)
         if others:
             parts.append(stream(others))
         self._write(_RECORDS, parts)
@@ -127,46 +112,25 @@ class Journal:
         age_s = time.monotonic() - self._opened
         return self._size > ROLL_BYTES or self._entries >= ROLL_ENTRIES or age_s > ROLL_AGE_S
 
+    def renew(self) -> None:
+        """Begin a new file with the next record: what went to this one last is not in it."""
+        self._entries = ROLL_ENTRIES
+
     def close(self) -> None:
-        """Force the journal to disk and give up its lock; more than once is fine."""
-        with self._lock:
-            if self._closed:
-                return
-            self._closed = True
-            self._lock.notify_all()
-            self._finish(self._fd)
+        """Finish the journal; more than once is fine."""
+        self._sink.close()
 
     def _open(self) -> None:
         """Begin a new file; the journal is as it was before when that fails."""
         name = f"{time.time_ns() // 1_000_000:013d}-{self._replica}-{self._files + 1}{SUFFIX}"
-        hidden = self._directory / f".{name}"
         seed = int.from_bytes(os.urandom(8), "little")
-        fd = os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX)
-            os.write(fd, _FILE_HEADER.pack(_MAGIC, seed))
-            os.rename(hidden, self._directory / name)
-        except OSError:
-            os.close(fd)
-            hidden.unlink(missing_ok=True)
-            raise
-        self._fd, self._seed = fd, seed
+        self._sink.begin(name, _FILE_HEADER.pack(_MAGIC, seed))
+        self._seed = seed
         self._files += 1
         self._size = _FILE_HEADER.size
         self._entries = 0
         self._opened = time.monotonic()
         self._layouts.clear()
-
-    def _roll(self) -> None:
-        with self._lock:
-            old = self._fd
-            self._open()
-            self._finish(old)
-
-    def _finish(self, fd: int) -> None:
-        if self._durability is not Durability.NEVER:
-            os.fsync(fd)
-        os.close(fd)
 
     def _write(self, kind: int, parts: list[bytes | memoryview]) -> None:
         length = sum(len(part) for part in parts)
@@ -180,41 +144,8 @@ class Journal:
             for part in parts:
                 checksum.update(part)
             whole = [_ENTRY_HEADER.pack(checksum.intdigest(), length, kind), *parts]
-        try:
-            self._put(whole, length + _ENTRY_HEADER.size)
-            if self._durability is Durability.ANSWER:
-                os.fdatasync(self._fd)
-        except OSError:
-            with contextlib.suppress(OSError):
-                os.ftruncate(self._fd, self._size)
-                os.lseek(self._fd, self._size, os.SEEK_SET)
-            raise
+        self._sink.append(whole, length + _ENTRY_HEADER.size)
         self._size += length + _ENTRY_HEADER.size
-        if not self._dirty and self._durability is Durability.SECOND:
-            with self._lock:
-                self._dirty = True
-                self._lock.notify_all()
-
-    def _put(self, parts: list[bytes | memoryview], length: int) -> None:
-        written = os.writev(self._fd, parts[:_MAX_PARTS])
-        if written < length:
-            rest = memoryview(b"".join(parts))[written:]
-            while rest:
-                rest = rest[os.write(self._fd, rest) :]
-
-    def _sync_each_second(self) -> None:
-        while True:
-            with self._lock:
-                self._lock.wait_for(lambda: self._dirty or self._closed)
-                self._lock.wait_for(lambda: self._closed, timeout=SYNC_PERIOD_S)
-                if self._closed:
-                    return
-                self._dirty = False
-                own = os.dup(self._fd)
-            try:
-                os.fdatasync(own)
-            finally:
-                os.close(own)
 
 
 class Entry(Struct, frozen=True, gc=False):

@@ -11,7 +11,7 @@ import asyncio
 import gc
 import select
 import selectors
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
@@ -36,9 +36,9 @@ def take_few(loop: asyncio.AbstractEventLoop) -> None:
     Each turn goes through timers and messages as well, which else wait until a thousand requests have been begun.
     The kernel reports sockets that are ready in rounds, so that none is left out.
     """
-    selector: Any = getattr(loop, "_selector", None)  # there is no public way
-    if isinstance(selector, getattr(selectors, "EpollSelector", ())):
-        selector._selector = _Few(selector._selector)
+    own = vars(loop).get("_selector")  # there is no public way
+    if own is not None and type(own) is getattr(selectors, "EpollSelector", None):
+        own._selector = _Few(own._selector)
 
 
 class _Few:

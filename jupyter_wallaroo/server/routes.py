@@ -18,6 +18,7 @@ from jupyter_wallaroo.server.handlers.json_body import (
     OpenApiHandler,
     ResourceHandler,
 )
+from jupyter_wallaroo.server.handlers.listing import ListHandler
 from jupyter_wallaroo.server.handlers.logs import LogsHandler, TopicHandler, TopicRecordsHandler
 from jupyter_wallaroo.server.handlers.unknown import UnknownHandler
 from jupyter_wallaroo.server.handlers.upload import (
@@ -138,7 +139,10 @@ ROUTES: tuple[Route, ...] = (
         "models/upload_stream", model.UploadModel, model.ModelUploaded, by_hand, _WRITE, "models",
         handler=RawUploadHandler,
     ),
-    Route("models/list", model.ListModels, model.ModelList, lambda s: s.models.list_models, _READ, "models"),
+    Route(
+        "models/list", model.ListModels, model.ModelList, lambda s: s.models.list_models, _READ, "models",
+        handler=ListHandler,
+    ),
     Route("models/get", model.GetModel, model.ModelDetails, lambda s: s.models.get, _READ, "models"),
     Route(
         "models/list_versions", model.ListModelVersions, list[model.ModelVersionEntry],
@@ -183,11 +187,11 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route(
         "pipelines/list_pipelines", pipeline.ListPipelines, pipeline.PipelineList,
-        lambda s: s.pipelines.list_pipelines, _READ, "pipelines",
+        lambda s: s.pipelines.list_pipelines, _READ, "pipelines", handler=ListHandler,
     ),
     Route(
         "pipelines/overview", overview.GetOverview, overview.Overview,
-        lambda s: s.overview.pipelines, _READ, "pipelines",
+        lambda s: s.overview.pipelines, _READ, "pipelines", handler=ListHandler,
     ),
     Route(
         "pipelines/list_versions", overview.ListPipelineVersions, overview.PipelineVersionList,
@@ -220,6 +224,10 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "admin/get_pipeline_internal_url", pipeline.GetPipeline, pipeline.PipelineUrl,
         lambda s: s.deployments.internal_url, _READ, "deployments",
+    ),
+    Route(
+        "admin/get_pipeline_direct_access", pipeline.GetDirectAccess, pipeline.DirectAccess,
+        lambda s: s.deployments.direct_access, _EXECUTE, "inference",
     ),
     Route(
         "pipelines/get_logs", inference_log.GetLogs, list[dict[str, Any]], by_hand, _READ, "inference_logs",

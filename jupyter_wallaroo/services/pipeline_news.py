@@ -9,7 +9,7 @@ from jupyter_wallaroo.types.pipeline import PipelineVersion
 
 
 class PipelineNews:
-    """Tells of new pipelines and versions.
+    """Tells of new pipelines and versions, and of pipelines that are no more.
 
     Parameters
     ----------
@@ -27,14 +27,14 @@ class PipelineNews:
 
     async def learn(self) -> None:
         """Learn the names of the pipelines there are."""
-        self.names = {item.id: item.name for item in await self._store.read(pipelines.in_workspace, None)}
+        self.names = await self._store.read(pipelines.names, None)
 
     async def tell(self, version: PipelineVersion) -> None:
         """Note a version that was added, and tell whoever listens."""
         pipeline = await self._store.read(pipelines.get, version.pipeline_id)
         assert pipeline is not None, "a version's pipeline exists (foreign key)"
         self.names[pipeline.id] = pipeline.name
-        is_first = len(await self._store.read(pipelines.versions, version.pipeline_id)) == 1
+        is_first = len((await self._store.read(pipelines.versions_of, [pipeline.id]))[pipeline.id]) == 1
         self._notify(
             PipelineChanged(
                 pipeline_id=pipeline.id,
@@ -42,5 +42,20 @@ class PipelineNews:
                 workspace_id=await self._store.read(pipelines.workspace_id_of, pipeline.id),
                 version=version.version,
                 action=PipelineAction.CREATED if is_first else PipelineAction.VERSION_ADDED,
+            )
+        )
+
+    def tell_removed(self, newest: PipelineVersion, workspace_id: int) -> None:
+        """Tell whoever listens that a pipeline is no more; `newest` was its newest version.
+
+        Its name stays known: what is told of its end comes later than this.
+        """
+        self._notify(
+            PipelineChanged(
+                pipeline_id=newest.pipeline_id,
+                pipeline=self.names[newest.pipeline_id],
+                workspace_id=workspace_id,
+                version=newest.version,
+                action=PipelineAction.REMOVED,
             )
         )

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from jupyter_wallaroo.supervisor.deployment import Deployment
 from jupyter_wallaroo.supervisor.process_table import cpu_seconds
 from jupyter_wallaroo.supervisor.processors import processors
-from jupyter_wallaroo.supervisor.replica import Replica
 from jupyter_wallaroo.supervisor.scaling import Look, Trend, decide
 from jupyter_wallaroo.supervisor.spec import Autoscale, Trigger
 from jupyter_wallaroo.types.deployment import Status
@@ -83,14 +82,9 @@ def _look(deployment: Deployment, known: _Watched, now: float) -> Look:
         return Look(at_s=now, waiting=waiting)
     passed_s, known.at_s = now - known.at_s, now
     running = [replica for replica in deployment.replicas if replica.status is Status.RUNNING]
-    before, known.used_s = known.used_s, {pid: cpu_seconds(pid) for replica in running for pid in _pids(replica)}
+    before, known.used_s = known.used_s, {pid: cpu_seconds(pid) for replica in running for pid in replica.pids}
     # A process that was not there before is left out: what it used so far, it used to load its models.
     used_s = sum(max(0.0, used - before[pid]) for pid, used in known.used_s.items() if pid in before)
     resources = deployment.spec.resources, *(sidekick.resources for sidekick in deployment.spec.sidekicks)
     share = min(sum(item.cpus for item in resources), processors())
     return Look(at_s=now, waiting=waiting, busy=used_s / passed_s / share if before else None)
-
-
-def _pids(replica: Replica) -> list[int]:
-    pids = [replica.pid, *(sidekick.process.pid for sidekick in replica.sidekicks)]
-    return [pid for pid in pids if pid is not None]

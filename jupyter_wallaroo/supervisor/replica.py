@@ -13,11 +13,13 @@ import msgspec
 from jupyter_wallaroo.engine.arena import Region
 from jupyter_wallaroo.engine.frames import Buffer, Kind
 from jupyter_wallaroo.errors import DeadlineExceeded, InvalidModel, WallarooError
-from jupyter_wallaroo.supervisor.process import EngineGone, EngineProcess, OnChange, Reply
+from jupyter_wallaroo.supervisor.doorway import Doorway
+from jupyter_wallaroo.supervisor.process import EngineGone, EngineProcess, OnChange, Reply, forget
 from jupyter_wallaroo.supervisor.processors import thread_variables, threads
 from jupyter_wallaroo.supervisor.sidekick import SidekickProcess
 from jupyter_wallaroo.supervisor.spec import DeploymentSpec, Limits
 from jupyter_wallaroo.types.deployment import Status
+from jupyter_wallaroo.types.door import Retire
 from jupyter_wallaroo.types.plan import Plan
 
 MEMORY_HEADROOM_BYTES = 2**30
@@ -28,6 +30,10 @@ CRASH_WINDOW_S = 60.0
 SERVED_S = 1.0
 """A process that lives this long with its models loaded has room for them: what ends it then is a request."""
 CRASHES_TO_ERROR = 5
+DOOR_LIMIT_S = 30.0
+"""How long a replica may take to open or to retire its door."""
+DIGEST_BYTES = 32
+"""What a question about a token begins with; the rest is the token."""
 
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -50,12 +56,23 @@ class Replica:
         Limits how many processes of the server load models at the same time.
     changed
         Called whenever `status` may have changed.
+    doorway
+        The port that it answers itself, once `serve` was called; None for none.
     """
 
     def __init__(
-        self, name: str, spec: DeploymentSpec, limits: Limits, starts: asyncio.Semaphore, changed: OnChange
+        self,
+        name: str,
+        spec: DeploymentSpec,
+        limits: Limits,
+        starts: asyncio.Semaphore,
+        changed: OnChange,
+        *,
+        doorway: Doorway | None,
     ) -> None:
         self.name = name
+        self._doorway = doorway
+        self._serves = False
         self.reason: str | None = None
         self.has_run = False
         self.restarts = 0
@@ -78,6 +95,11 @@ class Replica:
         return self._process.in_flight if self._process else 0
 
     @property
+    def owed_at_door(self) -> int:
+        """How many answers it owes at its own door."""
+        return self._process.owed_at_door if self._process else 0
+
+    @property
     def status(self) -> Status:
         """Running only while there is a process with its models loaded; Error when it has given up or is about to."""
         if self._phase is Status.RUNNING and self.pid is None:
@@ -89,19 +111,57 @@ class Replica:
         """The process id, None while there is no process."""
         return self._process.pid if self._process and self._process.is_alive else None
 
+    @property
+    def pids(self) -> list[int]:
+        """The ids of its processes, as far as there are any: its own and its sidekicks'."""
+        found = [self.pid, *(sidekick.process.pid for sidekick in self.sidekicks)]
+        return [pid for pid in found if pid is not None]
+
     def call(self, head: bytes, body: Buffer | Region, deadline: float) -> asyncio.Future[Reply]:
         """Send an inference; only while `status` is running."""
         assert self._process is not None
         return self._process.call(Kind.INFER, head, body, deadline)
 
-    async def until_idle(self) -> None:
-        """Wait until it owes no answer."""
-        if self._process is not None:
-            await self._process.until_idle()
+    def serve(self) -> None:
+        """Answer at its own door as well, now or when the models are loaded."""
+        self._serves = True
+        process, doorway, doors = self._process, self._doorway, self._limits.doors
+        if self.status is not Status.RUNNING or process is None or doorway is None or doors is None:
+            return
+        plan = doors.plan(doorway, self._spec.name, self._spec.pipeline_name)
+        until = time.monotonic() + DOOR_LIMIT_S
+        process.call(Kind.OPEN, _encode(plan), b"", until).add_done_callback(forget)
+
+    async def until_idle(self, *, idle_s: float) -> None:
+        """Take no more connections at its door, and wait until it owes no answer.
+
+        Parameters
+        ----------
+        idle_s
+            How long a connection may have been idle that is kept: a client may just be sending on it.
+        """
+        self._serves = False
+        process = self._process
+        if process is None:
+            return
+        if self._doorway is not None:
+            until = time.monotonic() + DOOR_LIMIT_S
+            process.call(Kind.RETIRE, _encode(Retire(idle_s=idle_s)), b"", until).add_done_callback(forget)
+        await process.until_idle()
+
+    def count(self) -> None:
+        """Tell what was counted at its door since the last time."""
+        board = self._process.scoreboard if self._process is not None else None
+        counted = self._limits.doors.counted if self._limits.doors is not None else None
+        if board is not None and counted is not None:
+            tally = board.take()
+            if tally is not None:
+                counted(self._spec.pipeline_id, tally)
 
     def check(self, now: float) -> None:
         """Look after the process: overdue calls, signs of life, memory."""
         process = self._process
+        self.count()
         if process is None or not process.is_alive:
             return
         process.check(now)
@@ -117,6 +177,7 @@ class Replica:
         await asyncio.gather(self._task, return_exceptions=True)
         if self._process is not None:
             await self._process.stop()
+            self.count()
         await self._end_sidekicks()
 
     async def _keep_running(self) -> None:
@@ -168,16 +229,19 @@ class Replica:
                     raise
             self._set(Status.RUNNING, None)
             self.has_run = True
+            if self._serves:
+                self.serve()
             loaded = time.monotonic()
             reason = await self._first_end(process)
             self._served = time.monotonic() - loaded > SERVED_S
             return reason
         finally:
+            self.count()
             await self._end_sidekicks()
 
     async def _start(self) -> EngineProcess:
         for spec in self._spec.sidekicks:
-            self.sidekicks.append(await SidekickProcess.start(spec, self._limits))
+            self.sidekicks.append(await SidekickProcess.start(spec, self._limits.sidekick_directory))
         memory_bytes = self._spec.resources.memory_bytes
         peers = [sidekick.peer for sidekick in self.sidekicks]
         self._process = await EngineProcess.start(
@@ -186,11 +250,20 @@ class Replica:
             memory_bytes=memory_bytes + MEMORY_HEADROOM_BYTES if memory_bytes else 0,
             arena=self._limits.arena,
             peers=peers,
+            listener=self._doorway.listener if self._doorway is not None else None,
             variables=thread_variables(threads(self._spec.resources.cpus)),
         )
+        self._process.asked = self._decide
         for peer in peers:
             peer.close()
         return self._process
+
+    async def _decide(self, question: bytes) -> bytes:
+        """Answer what its door asks about a token."""
+        digest, token = question[:DIGEST_BYTES], question[DIGEST_BYTES:].decode("latin-1")
+        doors = self._limits.doors
+        assert doors is not None, "it has a door"
+        return digest + int(await doors.verdict(self._spec.pipeline_id, token)).to_bytes(2)
 
     async def _load(self, process: EngineProcess) -> None:
         """Have every process load what it runs.

@@ -14,7 +14,7 @@ import msgspec
 from jupyter_wallaroo.engine.frames import Kind
 from jupyter_wallaroo.supervisor.process import EngineProcess, Reply
 from jupyter_wallaroo.supervisor.processors import thread_variables, threads
-from jupyter_wallaroo.supervisor.spec import Limits, SidekickSpec
+from jupyter_wallaroo.supervisor.spec import SidekickSpec
 from jupyter_wallaroo.types.plan import SidekickPlan
 
 MEMORY_HEADROOM_BYTES = 16 * 2**30
@@ -46,15 +46,15 @@ class SidekickProcess:
         self._cleaning = asyncio.get_running_loop().create_task(self._clean())
 
     @classmethod
-    async def start(cls, spec: SidekickSpec, limits: Limits) -> SidekickProcess:
-        """Start the process; `load` has it load its model.
+    async def start(cls, spec: SidekickSpec, parent: Path) -> SidekickProcess:
+        """Start the process in a directory of its own in ``parent``; `load` has it load its model.
 
         Raises
         ------
         OSError
             It cannot be started.
         """
-        directory = limits.sidekick_directory / uuid.uuid4().hex
+        directory = parent / uuid.uuid4().hex
         directory.mkdir(mode=0o700)
         memory_bytes = spec.resources.memory_bytes
         pools = thread_variables(threads(spec.resources.cpus))

@@ -16,6 +16,7 @@ import numpy as np
 
 from jupyter_wallaroo.segments.archive import archive
 from jupyter_wallaroo.segments.journal import Extra, Journal
+from jupyter_wallaroo.segments.journal_files import JournalFiles
 from jupyter_wallaroo.segments.layout import Layout
 from jupyter_wallaroo.segments.query import Log
 from jupyter_wallaroo.types.inference_log import LogQuery
@@ -49,7 +50,8 @@ def write(directory: Path, records: int, rows_each: int, *, open_records: int) -
     closed = (records - open_records) // rows_each // 4
     time_ms = BEGIN_MS
     for pair in range(2):
-        replicas = [Journal(directory / "journal", f"r{pair}{index}", Durability.NEVER) for index in range(2)]
+        files = directory / "journal"
+        replicas = [Journal(JournalFiles(files, Durability.NEVER), f"r{pair}{index}") for index in range(2)]
         for _ in range(closed):
             time_ms += STEP_MS
             for replica in replicas:
@@ -57,7 +59,7 @@ def write(directory: Path, records: int, rows_each: int, *, open_records: int) -
         for replica in replicas:
             replica.close()
     archive(directory)
-    last = Journal(directory / "journal", "open", Durability.NEVER)
+    last = Journal(JournalFiles(directory / "journal", Durability.NEVER), "open")
     for _ in range(open_records // rows_each):
         time_ms += STEP_MS
         last.append(_LAYOUT, rows_each, time_ms, extra, batch)

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from jupyter_wallaroo.codec.batch import Batch, arrow_array, python_values
 from jupyter_wallaroo.segments import journal as journal_module
+from jupyter_wallaroo.segments import journal_files
 from jupyter_wallaroo.segments.journal import Entry, JournalReader, finished
 from jupyter_wallaroo.types.plan import Durability
 from tests.segments.writing import append, numbers, open_journal, rows_of, texts, written
@@ -319,7 +320,7 @@ def test_second_durability_forces_to_disk_soon(tmp_path: Path, monkeypatch: pyte
         forced.set()
 
     monkeypatch.setattr(os, "fdatasync", fdatasync)
-    monkeypatch.setattr(journal_module, "SYNC_PERIOD_S", 0.01)
+    monkeypatch.setattr(journal_files, "SYNC_PERIOD_S", 0.01)
     journal = open_journal(tmp_path, durability=Durability.SECOND)
     append(journal, numbers(1), 1)
     assert forced.wait(10)

@@ -11,6 +11,7 @@ import pyarrow as pa
 from jupyter_wallaroo.codec.batch import Batch
 from jupyter_wallaroo.segments.archive import JOURNALS, tables
 from jupyter_wallaroo.segments.journal import Extra, Journal, JournalReader
+from jupyter_wallaroo.segments.journal_files import JournalFiles
 from jupyter_wallaroo.segments.layout import Layout
 from jupyter_wallaroo.types.plan import Durability
 
@@ -19,7 +20,7 @@ COMMON = Layout((), False, "last model", "pipeline version", "replica")
 
 def open_journal(log: Path, replica: str = "r0", durability: Durability = Durability.NEVER) -> Journal:
     """A journal of a pipeline's log directory, without threads or fsync unless asked for."""
-    return Journal(log / JOURNALS, replica, durability)
+    return Journal(JournalFiles(log / JOURNALS, durability), replica)
 
 
 def append(journal: Journal, batch: Batch, time_ms: int, elapsed_ns: int = 1) -> None:

@@ -126,8 +126,10 @@ def test_more_replicas_soon_and_fewer_after_the_calm(own: PrivateServer, here: h
 
 
 def test_none_runs_while_nobody_asks(own: PrivateServer, here: httpx.Client) -> None:
-    """With a minimum of 0 the first request waits until a replica has started; the address stays."""
+    """With a minimum of 0 the first request waits until a replica has started, at an address that is always answered."""
     made = deployed(here, by_queue(replica_min=0))
+    where = {"workspace_id": made.workspace_id, "pipeline_name": made.pipeline_name}
+    assert f":{own.port}/" in post(here, "admin/get_pipeline_internal_url", **where)["url"]
     pids = [int(engine["info"]["labels"]["pid"]) for engine in status(here, made.name)["engines"]]
     found = until(here, made.name, running(0))
     assert (found["status"], found["engines"]) == ("Running", [])

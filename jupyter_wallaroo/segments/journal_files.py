@@ -1,0 +1,128 @@
+"""Where a journal's bytes go: files of a directory, each locked while it is written to, forced to disk as asked.
+
+Knows nothing of what the bytes mean, and imports nothing heavy: a relay writes the journal of a replica that runs on
+another machine.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from jupyter_wallaroo.types.plan import Durability
+
+SYNC_PERIOD_S = 1.0
+SUFFIX = ".journal"
+
+_MAX_PARTS = os.sysconf("SC_IOV_MAX")
+"""Pieces of memory that the system writes at once; a record of a thousand columns has more."""
+
+
+class Sink(Protocol):
+    """What takes the bytes of a journal."""
+
+    def begin(self, name: str, header: bytes) -> None:
+        """Go on with a new file; nothing changes when it cannot be made (OSError)."""
+
+    def append(self, parts: Sequence[bytes | memoryview], length: int) -> None:
+        """Add ``length`` bytes to the file, all or, when it cannot grow (OSError), none."""
+
+    def close(self) -> None:
+        """Finish the file; more than once is fine."""
+
+
+class JournalFiles:
+    """Files in a directory; one thread appends, another may flush to disk.
+
+    Parameters
+    ----------
+    directory
+        Where they are made; created when missing.
+    durability
+        When appended bytes are forced to the disk: never, within a second, or before each `append` returns.
+    """
+
+    def __init__(self, directory: Path, durability: Durability) -> None:
+        self._directory = directory
+        self._durability = durability
+        self._fd = -1
+        self._size = 0
+        self._lock = threading.Condition()
+        self._dirty = False
+        self._closed = False
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if durability is Durability.SECOND:
+            threading.Thread(target=self._sync_each_second, name="journal-sync", daemon=True).start()
+
+    def begin(self, name: str, header: bytes) -> None:
+        """Begin a file and finish the one before."""
+        hidden = self._directory / f".{name}"
+        fd = os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX)
+            os.write(fd, header)
+            os.rename(hidden, self._directory / name)
+        except OSError:
+            os.close(fd)
+            hidden.unlink(missing_ok=True)
+            raise
+        with self._lock:
+            old, self._fd = self._fd, fd
+            self._size = len(header)
+            self._finish(old)
+
+    def append(self, parts: Sequence[bytes | memoryview], length: int) -> None:
+        """Write to the end of the file; when this returns, a kill of any process of ours does not lose it."""
+        try:
+            written = os.writev(self._fd, parts[:_MAX_PARTS])
+            if written < length:
+                rest = memoryview(b"".join(parts))[written:]
+                while rest:
+                    rest = rest[os.write(self._fd, rest) :]
+            if self._durability is Durability.ANSWER:
+                os.fdatasync(self._fd)
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._fd, self._size)
+                os.lseek(self._fd, self._size, os.SEEK_SET)
+            raise
+        self._size += length
+        if not self._dirty and self._durability is Durability.SECOND:
+            with self._lock:
+                self._dirty = True
+                self._lock.notify_all()
+
+    def close(self) -> None:
+        """Force the file to disk and give up its lock."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            self._lock.notify_all()
+            self._finish(self._fd)
+
+    def _finish(self, fd: int) -> None:
+        if fd < 0:
+            return
+        if self._durability is not Durability.NEVER:
+            os.fsync(fd)
+        os.close(fd)
+
+    def _sync_each_second(self) -> None:
+        while True:
+            with self._lock:
+                self._lock.wait_for(lambda: self._dirty or self._closed)
+                self._lock.wait_for(lambda: self._closed, timeout=SYNC_PERIOD_S)
+                if self._closed:
+                    return
+                self._dirty = False
+                own = os.dup(self._fd)
+            try:
+                os.fdatasync(own)
+            finally:
+                os.close(own)
