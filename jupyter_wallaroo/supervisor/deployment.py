@@ -331,9 +331,9 @@ class Deployment:
 
     @property
     def may_scale(self) -> bool:
-        """Whether it is neither ending nor broken, nor about to be replaced by as many replicas as there are now."""
+        """Whether its load says anything: it answers, or nobody asks it, and it is not about to be replaced as it is."""
         is_replacing = self._replacing is not None and not self._replacing.done()
-        return not (self._is_closing or is_replacing or self.status is Status.ERROR)
+        return not (self._is_closing or is_replacing) and (self._pick() is not None or not self.replicas)
 
     def hold(self, reason: str | None) -> None:
         """Note why there are fewer replicas than the load calls for, None when there are enough."""
