@@ -331,7 +331,7 @@ class Deployment:
 
     @property
     def may_scale(self) -> bool:
-        """Whether its load says anything: it answers, or nobody asks it, and it is not about to be replaced as it is."""
+        """Whether its load says anything: it answers, or nobody asks it, and it is not about to be replaced."""
         is_replacing = self._replacing is not None and not self._replacing.done()
         return not (self._is_closing or is_replacing) and (self._pick() is not None or not self.replicas)
 
