@@ -21,7 +21,7 @@ import pytest
 
 from jupyter_wallaroo.demo.server import PrivateServer
 from tests import models
-from tests.deploying import Deployed, deploy, upload
+from tests.deploying import Deployed, deploy, post, upload
 from tests.kernel import Kernel
 
 CONNECTIONS = 1000
@@ -99,14 +99,18 @@ class Echoes:
         ]
 
 
-def test_a_thousand_connections_at_once(own: PrivateServer, deployed: Deployed) -> None:
+@pytest.mark.parametrize("door", ["jupyter", "direct"])
+def test_a_thousand_connections_at_once(own: PrivateServer, deployed: Deployed, door: str) -> None:
     """0 drops, 0 wrong answers, whoever is put off is told until when; the loop turns and a kernel answers meanwhile."""
     probe = f"http://127.0.0.1:{own.port}/loop_probe"
     outcomes: Counter[str] = Counter()
     storms: list[tuple[float, float]] = []
     calms: list[tuple[float, float]] = []
     late: list[dict[str, float]] = []
-    with storm(deployed.url, own.token) as process, Echoes(own) as echoes, own.client as client:
+    url, token = deployed.url, own.token
+    if door == "direct":
+        url, token = _direct(own, deployed)
+    with storm(url, token) as process, Echoes(own) as echoes, own.client as client:
         for _ in range(ROUNDS):
             began = time.monotonic()
             time.sleep(CALM_S)
@@ -119,7 +123,7 @@ def test_a_thousand_connections_at_once(own: PrivateServer, deployed: Deployed) 
     worked_ms = statistics.median(figures["worked_p99"] for figures in late)
     calm_s, stormy_s = (statistics.median(echoes.during(spans)) for spans in (calms, storms))
     print(
-        f"{ROUNDS} rounds of {CONNECTIONS}: {dict(outcomes)}, {[round(ended - began, 1) for began, ended in storms]} s; "
+        f"{door}: {ROUNDS} rounds of {CONNECTIONS}: {dict(outcomes)}, {[round(ended - began, 1) for began, ended in storms]} s; "
         f"the loop held p99 {[round(figures['worked_p99']) for figures in late]} ms of CPU, "
         f"{[round(figures['p99']) for figures in late]} ms in all; "
         f"a kernel's echo {calm_s * 1000:.0f} ms in the calm, {stormy_s * 1000:.0f} ms in the storm"
@@ -127,3 +131,10 @@ def test_a_thousand_connections_at_once(own: PrivateServer, deployed: Deployed) 
     assert set(outcomes) <= {"200", "429", "503"}
     assert outcomes["200"] >= 0.99 * CONNECTIONS * ROUNDS
     assert worked_ms < 2 * LOOP_LIMIT_MS
+
+
+def _direct(own: PrivateServer, deployed: Deployed) -> tuple[str, str]:
+    where = {"workspace_id": deployed.workspace_id, "pipeline_name": deployed.pipeline_name}
+    with own.client as client:
+        found = post(client, "admin/get_pipeline_direct_access", **where)
+    return found["url"], found["token"]
