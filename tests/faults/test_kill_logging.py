@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+import time
 from pathlib import Path
 
 import httpx
@@ -22,6 +23,7 @@ from tests.faults.drill import Ledger, Load
 KILLS = drill.kills(8)
 SERVER_EVERY = 4
 BACK_LIMIT_S = 60.0
+ANSWERS = 10
 
 
 def _address(server: PrivateServer, client: httpx.Client, deployed: Deployed, door: str) -> tuple[str, str]:
@@ -42,6 +44,14 @@ def _engines(client: httpx.Client, deployed: Deployed) -> list[int]:
     return [int(pid) for engine in status["engines"] if (pid := engine["info"]["labels"].get("pid"))]
 
 
+def _until_answering(load: Load) -> None:
+    """Wait until the load is under way: clients take their time to begin."""
+    until = time.monotonic() + BACK_LIMIT_S
+    while load.answered < ANSWERS:
+        assert time.monotonic() < until, load.failed[:3]
+        time.sleep(0.005)
+
+
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("door", ["jupyter", "direct"])
 def test_nothing_that_was_answered_is_lost(tmp_path: Path, door: str) -> None:
@@ -60,7 +70,8 @@ def test_nothing_that_was_answered_is_lost(tmp_path: Path, door: str) -> None:
             with server.client as client:
                 url, token = _address(server, client, deployed, door)
                 with Load(url, token, ledger, first=first, threads=4) as load:
-                    drill.pause(rng, 0.05, 0.4)
+                    _until_answering(load)
+                    drill.pause(rng, 0.0, 0.4)
                     if kills_server:
                         processes = drill.children(server)
                         server.kill()
