@@ -4,7 +4,7 @@ What limits a pipeline is what was busy while its throughput no longer grew::
 
     replicas busy, machine not      another replica, or more cpus where one request alone keeps a replica busy
     replicas busy, machine busy     another machine
-    machine busy, replicas not      less work around each row: more rows in a request
+    machine busy, replicas not      less work around each row: more rows in a request; or somebody else's work ends
     nothing busy                    nothing here: requests waited on their way
 """
 
@@ -100,18 +100,22 @@ def _limit(alike: Sequence[Measurement], best: Measurement, setup: Setup) -> str
         return "The server does not say what was busy: it may be an older version, or its replicas run elsewhere."
     said = f"Meanwhile {setup} computed {replicas:.0%} of what their cpus allow"
     if machine is not None:
-        said += f", all of this machine's {setup.processors:g} processors were busy {machine:.0%} of the time"
+        said += f", and its machine's {setup.processors:g} processors were busy {min(1.0, machine):.0%} of the time"
     is_full = machine is not None and machine >= BUSY
-    return f"{said}. {_full(replicas) if is_full else _room(replicas, alike[0], setup)}"
+    return f"{said}. {_full(replicas, best) if is_full else _room(replicas, alike[0], setup)}"
 
 
-def _full(replicas: float) -> str:
+def _full(replicas: float, best: Measurement) -> str:
     """Say what to do where nothing of the machine is left."""
+    around_s = (best.server_s or 0.0) + (best.client_s or 0.0)
+    others_s = (best.machine_s or 0.0) - (best.replicas_s or 0.0) - around_s
+    if others_s > max(around_s, best.replicas_s or 0.0):
+        return f"Something else took {others_s / best.elapsed_s:.1f} of them: measure again when the machine is quiet."
     if replicas >= BUSY:
         return "One machine's cores are all busy: see README, 'When to move to Ray'."
     return (
-        "The rest of them is what is around each request, here and in the server: send more rows in one, or ask from "
-        "another machine."
+        f"The server and this client took {around_s / best.elapsed_s:.1f} of them around the requests: send more rows "
+        "in one, or ask from another machine."
     )
 
 
@@ -123,8 +127,8 @@ def _room(replicas: float, first: Measurement, setup: Setup) -> str:
     if first.connections > 1 or alone is None or alone < BUSY:
         return f"Try --replicas {setup.replicas + 1}."
     return (
-        f"One request alone keeps a replica busy: try --cpus {setup.threads + 1}, with which more threads compute it, or "
-        f"--replicas {setup.replicas + 1} for more at once."
+        f"One request alone keeps a replica busy: try --cpus {setup.threads + 1}, with which more threads compute it, "
+        f"or --replicas {setup.replicas + 1} for more at once."
     )
 
 

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-import httpx
 from msgspec import Struct
 
 from jupyter_wallaroo.errors import WallarooError
@@ -28,8 +27,8 @@ WARM_UP = 5
 class Measurement(Struct, frozen=True):
     """What some requests took: ``times_s`` of each that was answered, over ``elapsed_s`` in all.
 
-    ``replicas_s`` and ``machine_s`` is how long processors computed meanwhile, for the replicas and for everything;
-    None where the server does not say.
+    ``replicas_s``, ``server_s``, ``client_s`` and ``machine_s`` is how long processors of the server's machine computed
+    meanwhile, for these and for everything; None where the server does not say, and for a client on another machine.
     """
 
     rows: int
@@ -38,6 +37,8 @@ class Measurement(Struct, frozen=True):
     times_s: list[float]
     failed: int
     replicas_s: float | None = None
+    server_s: float | None = None
+    client_s: float | None = None
     machine_s: float | None = None
 
     @property
@@ -95,14 +96,9 @@ async def _measure(  # noqa: PLR0917
         async def one(place: int) -> float | None:
             body = bodies[place % len(bodies)]
 
-            def build() -> httpx.Request:
-                return session.build_request(
-                    "POST", target.url, content=body.body, headers=body.headers, params=body.parameters
-                )
-
             begun = time.perf_counter()
             try:
-                await target.api.send_async(session, build, timeout_s=DEFAULT_TIMEOUT_S)
+                await target.send_async(session, body, DEFAULT_TIMEOUT_S)
             except WallarooError:
                 return None
             return time.perf_counter() - begun
@@ -119,17 +115,25 @@ async def _measure(  # noqa: PLR0917
                     times.append(taken)
 
         await asyncio.gather(*(one(place) for place in range(connections * WARM_UP)))
-        before = used()
+        before, own_s = used(), time.process_time()
         begun = time.perf_counter()
         await asyncio.gather(*(go_on(place, begun + seconds) for place in range(connections)))
         elapsed_s = time.perf_counter() - begun
-        replicas_s, machine_s = _between(before, used())
-        return Measurement(rows, connections, elapsed_s, times, failed, replicas_s, machine_s)
+        own_s = time.process_time() - own_s
+        after = used()
+        return Measurement(
+            rows,
+            connections,
+            elapsed_s,
+            times,
+            failed,
+            replicas_s=_grown(before, after, "replicas_s"),
+            server_s=_grown(before, after, "server_s"),
+            client_s=own_s if target.api.is_local else None,
+            machine_s=_grown(before, after, "machine_s"),
+        )
 
 
-def _between(before: ProcessorUse | None, after: ProcessorUse | None) -> tuple[float | None, float | None]:
-    if before is None or after is None:
-        return None, None
-    if before.machine_s is None or after.machine_s is None:
-        return after.replicas_s - before.replicas_s, None
-    return after.replicas_s - before.replicas_s, after.machine_s - before.machine_s
+def _grown(before: ProcessorUse | None, after: ProcessorUse | None, what: str) -> float | None:
+    first, last = getattr(before, what, None), getattr(after, what, None)
+    return None if first is None or last is None else last - first

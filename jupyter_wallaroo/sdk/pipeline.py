@@ -32,6 +32,17 @@ if TYPE_CHECKING:
     from jupyter_wallaroo.sdk.tag import Tag
 
 
+class _Deployment(Deployment):
+    """A deployment that knows whose it is."""
+
+    def __init__(self, pipeline: Pipeline, deployment: Deployment) -> None:
+        super().__init__(pipeline.client, deployment.id(), deployment.name())
+        self._pipeline = pipeline
+
+    def _url(self) -> str:
+        return self._pipeline.internal_url()
+
+
 class Pipeline(Draft, Inferring, Historic, PipelinePanels, Noun[wire.ListedPipeline]):
     """A pipeline of a workspace: what the server last said of it, and the draft of its next version."""
 
@@ -106,6 +117,12 @@ class Pipeline(Draft, Inferring, Historic, PipelinePanels, Noun[wire.ListedPipel
         found = self._facts.deployment
         return None if found is None else Deployment(self._client, found.id, found.name)
 
+    @property
+    def _deployment(self) -> _Deployment | None:
+        """Its deployment under the name by which the vendor's tutorials reach for ``_deployment._url()``."""
+        found = self.deployment()
+        return None if found is None else _Deployment(self, found)
+
     def status(self) -> dict[str, Any]:
         """Return how its deployment is, as the server says it; ``{"status": "Pipeline is not deployed"}`` without."""
         deployment = self.deployment()
@@ -115,6 +132,14 @@ class Pipeline(Draft, Inferring, Historic, PipelinePanels, Noun[wire.ListedPipel
         """Return the address that takes its inferences over HTTP."""
         request = wire.GetPipeline(pipeline_name=self.name(), workspace_id=self.workspace_id())
         return self._client.api.call("admin/get_pipeline_external_url", request, wire.PipelineUrl).url
+
+    def internal_url(self) -> str:
+        """Return the address that takes its inferences from programs on the server's machine, without Jupyter between.
+
+        It takes the tokens that `url` takes.
+        """
+        request = wire.GetPipeline(pipeline_name=self.name(), workspace_id=self.workspace_id())
+        return self._client.api.call("admin/get_pipeline_internal_url", request, wire.PipelineUrl).url
 
     def _deployed(self) -> wire.PipelineState:
         found = self._facts.deployment or self.refresh()._facts.deployment

@@ -52,7 +52,19 @@ class Extra(Struct, frozen=True, array_like=True, gc=False):
 _decode_extra = msgspec.msgpack.Decoder(Extra).decode
 
 
-class Journal:
+class Clock:
+    """Stamps records in order."""
+
+    def __init__(self) -> None:
+        self._last_ms = 0
+
+    def stamp(self) -> int:
+        """Return the time for the next record, in ms since the epoch; it never runs backwards."""
+        self._last_ms = max(self._last_ms, time.time_ns() // 1_000_000)
+        return self._last_ms
+
+
+class Journal(Clock):
     """The append side.
 
     Parameters
@@ -64,17 +76,12 @@ class Journal:
     """
 
     def __init__(self, sink: Sink, replica: str) -> None:
+        super().__init__()
         self._sink = sink
         self._replica = replica
         self._files = 0
-        self._last_ms = 0
         self._layouts: dict[tuple[Layout, tuple[Kind, ...]], int] = {}
         self._open()
-
-    def stamp(self) -> int:
-        """Return the time for the next record, in ms since the epoch; it never runs backwards within a journal."""
-        self._last_ms = max(self._last_ms, time.time_ns() // 1_000_000)
-        return self._last_ms
 
     def append(self, layout_of: Layout, rows: int, time_ms: int, extra: Extra, batch: Batch) -> None:
         """Write one inference, whole or not at all.

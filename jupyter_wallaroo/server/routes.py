@@ -52,6 +52,8 @@ from jupyter_wallaroo.types import (
     workspace,
 )
 
+INFER_PATHS = "pipelines/infer/.*"
+"""What the addresses of all inferences look like."""
 _INFER = "pipelines/infer/{deploy_id}-{deployment_id}"
 _INFER_PATTERN = r"pipelines/infer/([A-Za-z0-9][A-Za-z0-9._-]*)-(\d{1,18})"
 _TOPIC_PATTERN = r"topic/([^/]+)"

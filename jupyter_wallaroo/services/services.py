@@ -87,6 +87,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     direct_inference: bool
     request_time_limit_s: float
     load_time_limit_s: float
+    log_inferences: bool
     log_durability: Durability
     log_max_bytes: int
     log_max_age_s: float
@@ -145,6 +146,7 @@ class Services:
         limits = Limits(
             queue=settings.queue_limit,
             load_s=settings.load_time_limit_s,
+            is_logged=settings.log_inferences,
             durability=settings.log_durability,
             work_directory=directory.empty,
             sidekick_directory=directory.sidekicks,

@@ -11,20 +11,16 @@ import msgspec
 
 from jupyter_wallaroo.engine.arena import Region
 from jupyter_wallaroo.engine.frames import Buffer
-from jupyter_wallaroo.errors import Conflict, DeadlineExceeded, EngineFailure, NotFound, TooLarge, Unavailable
-from jupyter_wallaroo.supervisor.process import EngineGone, Reply
+from jupyter_wallaroo.errors import Conflict, EngineFailure, NotFound, Unavailable
+from jupyter_wallaroo.supervisor.relay import Relay
 from jupyter_wallaroo.supervisor.replica import Replica, pod_suffix
 from jupyter_wallaroo.supervisor.spec import DeploymentSpec, Limits, OnRefused
-from jupyter_wallaroo.supervisor.turns import Turns
+from jupyter_wallaroo.supervisor.taker import Taker
 from jupyter_wallaroo.types.deployment import Status
 from jupyter_wallaroo.types.event import UNDEPLOYED, DeploymentChanged, Notify
 
 DRAIN_LIMIT_S = 20.0
 POISON_MEMORY_S = 60.0
-ATTEMPTS = 2
-WINDOW = 64
-"""Requests that one replica is given at once: enough to be kept busy and to batch, few enough that a replica that comes
-gets work, one that goes has little to give back, and answers do not come by the hundred in one turn of the loop."""
 IDLE_S = 1.0
 """How long a connection to a replica that is replaced may have been idle: a client may just be sending on it."""
 
@@ -61,7 +57,6 @@ class Deployment:
         self._starts = starts
         self._refused = refused
         self._waiting: list[asyncio.Future[None]] = []
-        self._turns = Turns()
         self._in_flight = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -151,11 +146,8 @@ class Deployment:
             self._told = event
             self._notify(event)
 
-    async def infer(self, head: bytes, body: Buffer | Region, deadline: float) -> Reply:
-        """Have one request answered by the replica that owes least.
-
-        A request whose replica dies over it is sent to another one once: models are functions of their input. One that
-        only waited behind another is sent on as often as its time allows.
+    def submit(self, head: bytes, body: Buffer | Region, deadline: float, taker: Taker[bytes]) -> None:
+        """Have one request answered by the replica that owes least, and its outcome told to ``taker``, see `Relay`.
 
         Parameters
         ----------
@@ -166,12 +158,12 @@ class Deployment:
 
         Raises
         ------
+        NotFound
+            The deployment is ending.
         Unavailable
-            Too many requests, or the deployment is starting or recovering; says which.
-        Conflict
-            The deployment cannot run; says why.
+            It has as many requests as it holds.
         EngineFailure
-            Two replicas died over this request.
+            The request ended two engines a moment ago.
         """
         if self._is_closing:
             raise NotFound(f"Deployment {self.spec.name!r} is being undeployed.")
@@ -182,69 +174,44 @@ class Deployment:
             )
         if self._poison:
             self._refuse_poison(body)
+        if not self._in_flight:
+            self._idle.clear()
         self.taken += 1
         self._in_flight += 1
-        self._idle.clear()
-        try:
-            reason, lost = "", 0
-            while lost < ATTEMPTS:
-                replica = self._pick()
-                if replica is None or replica.in_flight >= WINDOW or self._turns:
-                    replica = await self._turn(deadline, is_first=reason != "")
-                try:
-                    return await replica.call(head, body, deadline)
-                except EngineGone as gone:
-                    if gone.is_memory:
-                        raise TooLarge(
-                            f"This request needs more memory than an engine of deployment {self.spec.name!r} may use: "
-                            f"{gone.reason}.",
-                            hint="Send fewer rows per request, or deploy with more memory.",
-                        ) from None
-                    reason = gone.reason
-                    lost += gone.was_worked_on
-            self._poison[_digest(body)] = time.monotonic() + POISON_MEMORY_S
-            raise EngineFailure(
-                f"Two engines of deployment {self.spec.name!r} were lost while answering this request: {reason}.",
-                hint="The request itself may be what ends them; it is refused for a minute.",
-            )
-        finally:
-            self._in_flight -= 1
-            if not self._in_flight:
-                self._idle.set()
-            if self._turns:
-                self._call()
+        Relay(self, head, body, deadline, taker).send()
 
-    async def _turn(self, deadline: float, *, is_first: bool) -> Replica:
-        """Wait for a running replica that has room, behind those that came before."""
-        while True:
-            replica = self._pick() or await self._wait_for_replica(deadline)
-            if replica.in_flight < WINDOW and (is_first or not self._turns):
-                return replica
-            try:
-                await self._turns.wait(deadline, is_first=is_first)
-            except TimeoutError:
-                raise DeadlineExceeded("The time limit of the request passed before its turn came.") from None
-            is_first = True
+    def relayed(self) -> None:
+        """Count one request less (its relay calls this)."""
+        self._in_flight -= 1
+        if not self._in_flight:
+            self._idle.set()
 
-    def _call(self) -> None:
-        """Call as many requests as replicas have room for."""
-        running = [replica for replica in self.replicas if replica.status is Status.RUNNING]
-        self._turns.call(sum(max(0, WINDOW - replica.in_flight) for replica in running))
+    def remember_poison(self, body: Buffer | Region) -> None:
+        """Refuse a body for a minute (the relay calls this that lost two engines over it)."""
+        self._poison[_digest(body)] = time.monotonic() + POISON_MEMORY_S
 
-    def _pick(self) -> Replica | None:
+    def pick(self) -> Replica | None:
+        """Return the running replica that owes least, None when none runs."""
         running = [replica for replica in self.replicas if replica.status is Status.RUNNING]
         return min(running, key=lambda replica: replica.in_flight) if running else None
 
-    async def _wait_for_replica(self, deadline: float) -> Replica:
+    async def wait_for_replica(self, deadline: float) -> Replica:
         """Wait for a replica that ran before to come back; refuse at once when none is about to.
 
         Where autoscaling has left none, the first is started.
+
+        Raises
+        ------
+        Unavailable
+            The deployment is starting, or does not recover in time; says which.
+        Conflict
+            It cannot run; says why.
         """
         while True:
             if not self.replicas:
                 self.scale(1)
             self._refuse_unless_recovering()
-            replica = self._pick()
+            replica = self.pick()
             if replica is not None:
                 return replica
             waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -276,12 +243,11 @@ class Deployment:
             raise EngineFailure("This request ended two engines a moment ago; it is refused for a minute.")
 
     def _changed(self) -> None:
-        self._has_run = self._has_run or self._pick() is not None
+        self._has_run = self._has_run or self.pick() is not None
         waiting, self._waiting = self._waiting, []
         for waiter in waiting:
             if not waiter.done():
                 waiter.set_result(None)
-        self._call()
         self.tell()
 
     async def _settled(self, replicas: list[Replica]) -> None:
@@ -333,7 +299,7 @@ class Deployment:
     def may_scale(self) -> bool:
         """Whether its load says anything: it answers, or nobody asks it, and it is not about to be replaced."""
         is_replacing = self._replacing is not None and not self._replacing.done()
-        return not (self._is_closing or is_replacing) and (self._pick() is not None or not self.replicas)
+        return not (self._is_closing or is_replacing) and (self.pick() is not None or not self.replicas)
 
     def hold(self, reason: str | None) -> None:
         """Note why there are fewer replicas than the load calls for, None when there are enough."""
@@ -349,7 +315,22 @@ class Deployment:
         self._serve(more)
         if surplus:
             self._retire(surplus)
+        self._watch_doorway()
         self.tell()
+
+    def _watch_doorway(self) -> None:
+        """Start a replica for whoever connects while there is none: the connection waits, and is not refused."""
+        if self.doorway is None or not self.doorway.is_open:
+            return
+        loop, listener = asyncio.get_running_loop(), self.doorway.listener.fileno()
+        loop.remove_reader(listener)
+        if not self.replicas and not self._is_closing:
+            loop.add_reader(listener, self.scale, 1)
+
+    def _close_doorway(self) -> None:
+        if self.doorway is not None and self.doorway.is_open:
+            asyncio.get_running_loop().remove_reader(self.doorway.listener.fileno())
+            self.doorway.close()
 
     async def _replace(self, spec: DeploymentSpec) -> None:
         self.refusal = None
@@ -374,6 +355,7 @@ class Deployment:
         self.held = None
         old, self.replicas, self.spec = self.replicas, fresh, spec
         self._serve(fresh)
+        self._watch_doorway()
         self._changed()
         self._retire(old)
 
@@ -396,11 +378,12 @@ class Deployment:
     def check(self, now: float) -> None:
         """Look after every process of this deployment."""
         for replica in (*self.replicas, *self._fresh):
-            replica.check(now)
+            self.taken += replica.check(now)
 
     async def stop(self, *, drain_s: float = DRAIN_LIMIT_S) -> None:
         """Take no more requests, let those under way finish for ``drain_s`` seconds, end the processes."""
         self._is_closing = True
+        self._watch_doorway()
         if self._replacing is not None:
             self._replacing.cancel()
             await asyncio.gather(self._replacing, return_exceptions=True)
@@ -408,8 +391,7 @@ class Deployment:
             draining = (replica.until_idle(idle_s=0.0) for replica in self.replicas)
             await asyncio.wait_for(asyncio.gather(self._idle.wait(), *draining), drain_s)
         await self._stop(self.replicas)
-        if self.doorway is not None:
-            self.doorway.close()
+        self._close_doorway()
         if self._retiring:
             await asyncio.wait(self._retiring)
 

@@ -14,10 +14,11 @@ from jupyter_wallaroo.engine.arena import Region
 from jupyter_wallaroo.engine.frames import Buffer, Kind
 from jupyter_wallaroo.errors import DeadlineExceeded, InvalidModel, WallarooError
 from jupyter_wallaroo.supervisor.doorway import Doorway
-from jupyter_wallaroo.supervisor.process import EngineGone, EngineProcess, OnChange, Reply, forget
+from jupyter_wallaroo.supervisor.process import EngineGone, EngineProcess, OnChange, forget
 from jupyter_wallaroo.supervisor.processors import thread_variables, threads
 from jupyter_wallaroo.supervisor.sidekick import SidekickProcess
 from jupyter_wallaroo.supervisor.spec import DeploymentSpec, Limits
+from jupyter_wallaroo.supervisor.taker import Taker
 from jupyter_wallaroo.types.deployment import Status
 from jupyter_wallaroo.types.door import Retire
 from jupyter_wallaroo.types.plan import Plan
@@ -117,10 +118,10 @@ class Replica:
         found = [self.pid, *(sidekick.process.pid for sidekick in self.sidekicks)]
         return [pid for pid in found if pid is not None]
 
-    def call(self, head: bytes, body: Buffer | Region, deadline: float) -> asyncio.Future[Reply]:
-        """Send an inference; only while `status` is running."""
+    def send(self, head: bytes, body: Buffer | Region, deadline: float, taker: Taker[bytes]) -> None:
+        """Send an inference, whose outcome is told to ``taker``; only while `status` is running."""
         assert self._process is not None
-        return self._process.call(Kind.INFER, head, body, deadline)
+        self._process.send(Kind.INFER, head, body, deadline, taker)
 
     def serve(self) -> None:
         """Answer at its own door as well, now or when the models are loaded."""
@@ -149,21 +150,24 @@ class Replica:
             process.call(Kind.RETIRE, _encode(Retire(idle_s=idle_s)), b"", until).add_done_callback(forget)
         await process.until_idle()
 
-    def count(self) -> None:
-        """Tell what was counted at its door since the last time."""
+    def count(self) -> int:
+        """Tell what was counted at its door since the last time, and return how many requests that were."""
         board = self._process.scoreboard if self._process is not None else None
         counted = self._limits.doors.counted if self._limits.doors is not None else None
-        if board is not None and counted is not None:
-            tally = board.take()
-            if tally is not None:
-                counted(self._spec.pipeline_id, tally)
+        tally = board.take() if board is not None and counted is not None else None
+        if tally is None or counted is None:
+            return 0
+        counted(self._spec.pipeline_id, tally)
+        return tally.total
 
-    def check(self, now: float) -> None:
-        """Look after the process: overdue calls, signs of life, memory."""
-        process = self._process
-        self.count()
-        if process is None or not process.is_alive:
-            return
+    def check(self, now: float) -> int:
+        """Look after the process: overdue calls, signs of life, memory; return how many requests its door answered."""
+        answered = self.count()
+        if self._process is not None and self._process.is_alive:
+            self._check(self._process, now)
+        return answered
+
+    def _check(self, process: EngineProcess, now: float) -> None:
         process.check(now)
         for sidekick in self.sidekicks:
             sidekick.check()
@@ -331,6 +335,7 @@ class Replica:
             journal_directory=spec.journal_directory,
             replica=self.name,
             threads=threads(spec.resources.cpus),
+            is_logged=self._limits.is_logged,
             durability=self._limits.durability,
         )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from jupyter_wallaroo.supervisor.deployment import Deployment
 from jupyter_wallaroo.supervisor.process_table import cpu_seconds
 from jupyter_wallaroo.supervisor.processors import processors, used_s
@@ -48,6 +50,7 @@ def of(deployment: Deployment) -> DeploymentStatus:
         ),
         use=ProcessorUse(
             replicas_s=sum(cpu_seconds(pid) for replica in deployment.replicas for pid in replica.pids),
+            server_s=time.process_time(),
             machine_s=used_s(),
             processors=processors(),
         ),

@@ -172,6 +172,8 @@ class ProcessorUse(Struct, frozen=True, kw_only=True):
     ----------
     replicas_s
         Of the replicas and their sidekicks, all threads together, in s.
+    server_s
+        Of the server itself, in s.
     machine_s
         Of everything on this machine or in this container, in s; None where it does not say.
     processors
@@ -179,6 +181,7 @@ class ProcessorUse(Struct, frozen=True, kw_only=True):
     """
 
     replicas_s: float
+    server_s: float
     machine_s: float | None
     processors: float
 

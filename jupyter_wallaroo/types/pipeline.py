@@ -155,11 +155,13 @@ class GetDirectAccess(Struct, frozen=True, kw_only=True):
 class DirectAccess(Struct, frozen=True, kw_only=True):
     """Where a pipeline's replicas answer themselves on the server's machine, and the token that opens this port only.
 
-    ``token`` is None where they do not, and ``url`` then the server's own.
+    ``token`` is None where they do not, and ``url`` then the server's own; ``loopback`` tells the server's loopback
+    from any other, see `types.loopback`.
     """
 
     url: str
     token: str | None
+    loopback: str
 
     def __repr__(self) -> str:
         """Return everything but the token."""

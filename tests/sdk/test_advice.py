@@ -21,8 +21,9 @@ def measured(
     rows: int = 1,
     failed: int = 0,
 ) -> Measurement:
-    """A second's measurement: ``replicas`` and ``machine`` are processors that computed."""
-    return Measurement(rows, connections, 1.0, [ms / 1000] * per_s, failed, replicas, machine)
+    """A second's measurement: ``replicas`` and ``machine`` are processors that computed; nobody else did."""
+    around = None if machine is None or replicas is None else machine - replicas
+    return Measurement(rows, connections, 1.0, [ms / 1000] * per_s, failed, replicas, around, 0.0, machine)
 
 
 @pytest.mark.parametrize(
@@ -44,6 +45,12 @@ def measured(
 )
 def test_the_limit_is_what_was_busy(figures: list[Measurement], setup: Setup, said: str) -> None:
     assert said.lower() in advice(figures, setup)[1].lower()
+
+
+def test_somebody_elses_work_is_told_apart() -> None:
+    """From that of the server and the client, which have a say in it."""
+    figure = Measurement(1, 4, 1.0, [0.001] * 500, 0, replicas_s=0.5, server_s=0.6, client_s=0.4, machine_s=3.9)
+    assert "Something else took 2.4 of them: measure again" in advice([figure], SETUP)[1]
 
 
 def test_the_knee_is_named() -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from jupyter_wallaroo.magics import data
 from jupyter_wallaroo.magics.parser import Live, Parser
@@ -13,6 +14,9 @@ from jupyter_wallaroo.sdk import batch_source, display, frames, measuring, waiti
 from jupyter_wallaroo.sdk.advice import Setup, advice
 from jupyter_wallaroo.sdk.connection import BATCH_ROWS
 from jupyter_wallaroo.sdk.measuring import Measurement
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 CONNECTIONS = "1,2,4,8"
 SECONDS = 2.0
@@ -52,6 +56,12 @@ class Bench(Sections):
             f"Pipeline {pipeline!r} under load", [("figures", table(figures)), ("suggestions", Lines(suggestions))]
         )
 
+    def to_pandas(self) -> pd.DataFrame:
+        """Return the figures as a frame, a row each."""
+        import pandas as pd
+
+        return pd.DataFrame([{name: of(item) for name, of in COLUMNS.items()} for item in self.figures])
+
 
 class Lines(Shown):
     """Sentences, a line each."""
@@ -70,24 +80,27 @@ class Lines(Shown):
 
 def table(figures: Sequence[Measurement]) -> Table[Measurement]:
     """Return measurements as a table."""
-    columns = {
-        "rows": lambda item: item.rows,
-        "at once": lambda item: item.connections,
-        "requests/s": lambda item: round(item.requests_per_s),
-        "rows/s": lambda item: round(item.rows_per_s),
-        "p50 ms": lambda item: round(item.quantile_ms(0.50), 2),
-        "p95 ms": lambda item: round(item.quantile_ms(0.95), 2),
-        "p99 ms": lambda item: round(item.quantile_ms(0.99), 2),
-        "replicas' cores": lambda item: _cores(item.replicas_s, item),
-        "all cores": lambda item: _cores(item.machine_s, item),
-        "failed": lambda item: item.failed,
-    }
-    return Table(figures, columns, "Nothing was measured.")
+    return Table(figures, COLUMNS, "Nothing was measured.")
 
 
 def _cores(used_s: float | None, item: Measurement) -> object:
     """Return how many processors computed at a time."""
     return "-" if used_s is None else round(used_s / item.elapsed_s, 2)
+
+
+COLUMNS: dict[str, Callable[[Measurement], object]] = {
+    "rows": lambda item: item.rows,
+    "at once": lambda item: item.connections,
+    "requests/s": lambda item: round(item.requests_per_s),
+    "rows/s": lambda item: round(item.rows_per_s),
+    "p50 ms": lambda item: round(item.quantile_ms(0.50), 2),
+    "p95 ms": lambda item: round(item.quantile_ms(0.95), 2),
+    "p99 ms": lambda item: round(item.quantile_ms(0.99), 2),
+    "replicas' cores": lambda item: _cores(item.replicas_s, item),
+    "all cores": lambda item: _cores(item.machine_s, item),
+    "failed": lambda item: item.failed,
+}
+"""What is shown of a measurement, by heading."""
 
 
 def _run(call: Call) -> Bench:
