@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from traitlets import Bool, Dict, Enum, Float, Int, List, Unicode, default
 from jupyter_wallaroo import __version__
 from jupyter_wallaroo.errors import Unavailable, WallarooError
 from jupyter_wallaroo.server.body_room import BodyRoom
+from jupyter_wallaroo.server.crowds import expect_crowds
 from jupyter_wallaroo.server.events import EventBus
 from jupyter_wallaroo.server.fast_path.router import FastPath
 from jupyter_wallaroo.server.handlers.base import API_PATH, ROOT_PATH
@@ -274,9 +274,7 @@ class WallarooApp(ExtensionApp):
         self.receiving.watch()
         self._show_metrics()
         await self._apply_pipelines(serverapp, self._services, settings.internal_url)
-        # What is here now stays for as long as the server does. Looking through it again whenever a long list was made
-        # held the loop for 160 ms (280,000 objects, most of them Jupyter's).
-        gc.freeze()
+        expect_crowds(serverapp)
         self.log.info("wallaroo: serving at %s", local_url(serverapp, API_PATH))
 
     async def stop_extension(self) -> None:

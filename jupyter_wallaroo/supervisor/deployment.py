@@ -90,8 +90,13 @@ class Deployment:
 
     @property
     def direct_url(self) -> str | None:
-        """The address of its own port that takes inferences, None when it has none."""
-        if self.doorway is None or self._limits.doors is None:
+        """The address of its own port that takes inferences, None when it has none.
+
+        Nor when all replicas may end, and nobody would answer there: then a request to the server starts one.
+        """
+        scaling = self.spec.resources.autoscale
+        may_end = scaling is not None and not scaling.minimum
+        if self.doorway is None or self._limits.doors is None or may_end:
             return None
         return self.doorway.address + self._limits.doors.path(self.spec.name)
 
@@ -292,9 +297,9 @@ class Deployment:
 
     @property
     def may_scale(self) -> bool:
-        """Whether it is neither ending nor broken, nor about to be replaced by as many replicas as there are now."""
+        """Whether its load says anything: it answers, or nobody asks it, and it is not about to be replaced."""
         is_replacing = self._replacing is not None and not self._replacing.done()
-        return not (self._is_closing or is_replacing or self.status is Status.ERROR)
+        return not (self._is_closing or is_replacing) and (self.pick() is not None or not self.replicas)
 
     def hold(self, reason: str | None) -> None:
         """Note why there are fewer replicas than the load calls for, None when there are enough."""
