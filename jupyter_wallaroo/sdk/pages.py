@@ -7,8 +7,8 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-PAGE_SIZE = 500
-"""Entries that are asked for at once, half of what the server allows."""
+PAGE_SIZE = 200
+"""Entries that are asked for at once: some milliseconds of the server, however long the list is."""
 
 
 def walk(page: Callable[[int, int | None], tuple[list[T], int | None]], limit: int | None = None) -> Iterator[T]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -273,6 +274,9 @@ class WallarooApp(ExtensionApp):
         self.receiving.watch()
         self._show_metrics()
         await self._apply_pipelines(serverapp, self._services, settings.internal_url)
+        # What is here now stays for as long as the server does. Looking through it again whenever a long list was made
+        # held the loop for 160 ms (280,000 objects, most of them Jupyter's).
+        gc.freeze()
         self.log.info("wallaroo: serving at %s", local_url(serverapp, API_PATH))
 
     async def stop_extension(self) -> None:

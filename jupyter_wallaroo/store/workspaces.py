@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from jupyter_wallaroo.store import rows
 from jupyter_wallaroo.types.workspace import Workspace, WorkspaceContents
 
@@ -56,8 +58,10 @@ def with_contents(
     SELECT * FROM workspaces WHERE (:user IS NULL OR created_by = :user) AND (:workspace IS NULL OR id = :workspace)
     ORDER BY id
     """
-    models = _ids_by_workspace(db, "SELECT id, workspace_id FROM models WHERE TRUE", workspace_id)
-    held = "SELECT id, workspace_id FROM pipelines WHERE removed_at IS NULL"
+    models = _ids_by_workspace(
+        db, "SELECT json_group_array(id) AS ids, workspace_id FROM models WHERE TRUE", workspace_id
+    )
+    held = "SELECT json_group_array(id) AS ids, workspace_id FROM pipelines WHERE removed_at IS NULL"
     pipelines = _ids_by_workspace(db, held, workspace_id)
     return [
         WorkspaceContents(
@@ -76,10 +80,8 @@ def with_contents(
 def _ids_by_workspace(db: Database, sql: str, workspace_id: int | None) -> dict[int, list[int]]:
     if workspace_id is not None:
         sql += " AND workspace_id = :workspace"
-    found: dict[int, list[int]] = {}
-    for row in rows.query(db, f"{sql} ORDER BY id", {"workspace": workspace_id}):
-        found.setdefault(row["workspace_id"], []).append(row["id"])
-    return found
+    found = rows.query(db, f"{sql} GROUP BY workspace_id", {"workspace": workspace_id})
+    return {row["workspace_id"]: sorted(msgspec.json.decode(row["ids"], type=list[int])) for row in found}
 
 
 def names(db: Database) -> list[str]:

@@ -310,7 +310,22 @@ class Deployment:
         self._serve(more)
         if surplus:
             self._retire(surplus)
+        self._watch_doorway()
         self.tell()
+
+    def _watch_doorway(self) -> None:
+        """Start a replica for whoever connects while there is none: the connection waits, and is not refused."""
+        if self.doorway is None or not self.doorway.is_open:
+            return
+        loop, listener = asyncio.get_running_loop(), self.doorway.listener.fileno()
+        loop.remove_reader(listener)
+        if not self.replicas and not self._is_closing:
+            loop.add_reader(listener, self.scale, 1)
+
+    def _close_doorway(self) -> None:
+        if self.doorway is not None and self.doorway.is_open:
+            asyncio.get_running_loop().remove_reader(self.doorway.listener.fileno())
+            self.doorway.close()
 
     async def _replace(self, spec: DeploymentSpec) -> None:
         self.refusal = None
@@ -335,6 +350,7 @@ class Deployment:
         self.held = None
         old, self.replicas, self.spec = self.replicas, fresh, spec
         self._serve(fresh)
+        self._watch_doorway()
         self._changed()
         self._retire(old)
 
@@ -357,11 +373,12 @@ class Deployment:
     def check(self, now: float) -> None:
         """Look after every process of this deployment."""
         for replica in (*self.replicas, *self._fresh):
-            replica.check(now)
+            self.taken += replica.check(now)
 
     async def stop(self, *, drain_s: float = DRAIN_LIMIT_S) -> None:
         """Take no more requests, let those under way finish for ``drain_s`` seconds, end the processes."""
         self._is_closing = True
+        self._watch_doorway()
         if self._replacing is not None:
             self._replacing.cancel()
             await asyncio.gather(self._replacing, return_exceptions=True)
@@ -369,8 +386,7 @@ class Deployment:
             draining = (replica.until_idle(idle_s=0.0) for replica in self.replicas)
             await asyncio.wait_for(asyncio.gather(self._idle.wait(), *draining), drain_s)
         await self._stop(self.replicas)
-        if self.doorway is not None:
-            self.doorway.close()
+        self._close_doorway()
         if self._retiring:
             await asyncio.wait(self._retiring)
 

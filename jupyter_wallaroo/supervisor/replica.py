@@ -150,21 +150,24 @@ class Replica:
             process.call(Kind.RETIRE, _encode(Retire(idle_s=idle_s)), b"", until).add_done_callback(forget)
         await process.until_idle()
 
-    def count(self) -> None:
-        """Tell what was counted at its door since the last time."""
+    def count(self) -> int:
+        """Tell what was counted at its door since the last time, and return how many requests that were."""
         board = self._process.scoreboard if self._process is not None else None
         counted = self._limits.doors.counted if self._limits.doors is not None else None
-        if board is not None and counted is not None:
-            tally = board.take()
-            if tally is not None:
-                counted(self._spec.pipeline_id, tally)
+        tally = board.take() if board is not None and counted is not None else None
+        if tally is None or counted is None:
+            return 0
+        counted(self._spec.pipeline_id, tally)
+        return tally.total
 
-    def check(self, now: float) -> None:
-        """Look after the process: overdue calls, signs of life, memory."""
-        process = self._process
-        self.count()
-        if process is None or not process.is_alive:
-            return
+    def check(self, now: float) -> int:
+        """Look after the process: overdue calls, signs of life, memory; return how many requests its door answered."""
+        answered = self.count()
+        if self._process is not None and self._process.is_alive:
+            self._check(self._process, now)
+        return answered
+
+    def _check(self, process: EngineProcess, now: float) -> None:
         process.check(now)
         for sidekick in self.sidekicks:
             sidekick.check()

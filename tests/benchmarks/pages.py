@@ -14,7 +14,6 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,6 +48,7 @@ class Scale:
     """What a filled server is like; memory is that of all its processes, over an empty one's."""
 
     start_s: float
+    empty_start_s: float
     more_mib: float
     pages: list[Page]
 
@@ -61,36 +61,45 @@ def main() -> None:
     parser.add_argument("--records", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=20)
     options = parser.parse_args()
-    show(measure(filling.Size(options.pipelines, options.versions, options.records), rounds=options.rounds))
+    size = filling.Size(options.pipelines, options.versions, options.records)
+    with tempfile.TemporaryDirectory(prefix="wallaroo-pages-") as folder:
+        show(compare(Path(folder), filling.fill(Path(folder), size), rounds=options.rounds))
 
 
 def show(scale: Scale) -> None:
     """Print the table."""
-    print(f"start {scale.start_s:.2f} s, memory {scale.more_mib:+.0f} MiB over an empty server's")
+    print(
+        f"start {scale.start_s:.2f} s (empty: {scale.empty_start_s:.2f} s), memory {scale.more_mib:+.0f} MiB over an empty server's"
+    )
     print(f"{'':<44}{'p50 ms':>10}{'p95 ms':>10}{'held ms':>10}{'KiB':>10}")
     for page in scale.pages:
         print(f"{page.name:<44}{page.p50_ms:>10.1f}{page.p95_ms:>10.1f}{page.held_ms:>10.1f}{page.size_kib:>10,.0f}")
 
 
-def measure(size: filling.Size, *, rounds: int) -> Scale:
-    """Fill a server, start it again, and ask for pages."""
-    with ExitStack() as stack:
-        folders = [Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="wallaroo-pages-"))) for _ in range(2)]
-        empty, _, _ = _visit(folders[0], filling.fill(folders[0], filling.Size(0, 0, 0)), rounds)
-        filled, start_s, pages = _visit(folders[1], filling.fill(folders[1], size), rounds)
-    return Scale(start_s, filled - empty, pages)
+def compare(directory: Path, filled: Filled, *, rounds: int) -> Scale:
+    """Start the server of a directory, ask for pages, and compare it with an empty one."""
+    with tempfile.TemporaryDirectory(prefix="wallaroo-pages-") as folder:
+        nothing = filling.fill(Path(folder), filling.Size(0, 0, 0))
+        empty_mib, empty_s, _ = visit(Path(folder), nothing, rounds=rounds)
+    filled_mib, start_s, pages = visit(directory, filled, rounds=rounds)
+    return Scale(start_s, empty_s, filled_mib - empty_mib, pages)
 
 
-def _visit(directory: Path, filled: Filled, rounds: int) -> tuple[float, float, list[Page]]:
+def visit(directory: Path, filled: Filled, *, rounds: int) -> tuple[float, float, list[Page]]:
     """Start the server of a directory; return its memory in the end, how long its start took, and its pages."""
     server = PrivateServer(directory, options=PROBE)
     begun = time.perf_counter()
     with server, server.client as client:
         start_s = time.perf_counter() - begun
         wait_running(client, filled.deployed.name)
-        pages = [_page(server, client, name, ask, rounds) for name, ask in _requests(client, filled).items()]
+        pages = often(server, client, filled, rounds=rounds)
         pages += [_page(server, client, name, ask, 3) for name, ask in _whole(client, server).items()]
         return used(server.pid).rss_mib, start_s, pages
+
+
+def often(server: PrivateServer, client: httpx.Client, filled: Filled, *, rounds: int) -> list[Page]:
+    """Ask a running server for what is asked for often."""
+    return [_page(server, client, name, ask, rounds) for name, ask in _requests(client, filled).items()]
 
 
 def _requests(client: httpx.Client, filled: Filled) -> Mapping[str, Callable[[], int]]:
