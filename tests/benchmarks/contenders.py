@@ -12,7 +12,7 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -21,6 +21,7 @@ import httpx
 from jupyter_wallaroo.demo.server import PrivateServer
 from tests.benchmarks import forms
 from tests.benchmarks.forms import Form
+from tests.benchmarks.table import LOG_OFF
 from tests.counterparts import environments
 from tests.counterparts.processes import free_port, listening
 from tests.deploying import Deployed, deploy, post, upload
@@ -95,13 +96,24 @@ class Ours(Contender):
     """This project: its own door and Jupyter's, with the log on."""
 
     name = "ours"
+    label = ""
+    options: tuple[str, ...] = ()
 
     def start(self, place: Place, stack: ExitStack) -> list[Endpoint]:
-        server = stack.enter_context(PrivateServer(place.folder / "server"))
+        server = stack.enter_context(PrivateServer(place.folder / "server", options=self.options))
         client = stack.enter_context(server.client)
         version = upload(client, place.model.read_bytes(), "classifier")
         deployed = deploy(client, "benchmark", [version])
-        return endpoints_of(server, client, deployed)
+        found = endpoints_of(server, client, deployed)
+        return [replace(endpoint, name=endpoint.name + self.label) for endpoint in found]
+
+
+class OursUnlogged(Ours):
+    """This project without its log, for what that costs."""
+
+    name = "unlogged"
+    label = LOG_OFF
+    options = ("--WallarooApp.log_inferences=False",)
 
 
 def endpoints_of(server: PrivateServer, client: httpx.Client, deployed: Deployed) -> list[Endpoint]:
@@ -226,5 +238,5 @@ class RayServe(Contender):
 
 CONTENDERS: dict[str, Contender] = {
     contender.name: contender
-    for contender in (Ours(), FastApi(), MlServer(), BentoMl(), MlFlow(), LitServe(), RayServe())
+    for contender in (Ours(), OursUnlogged(), FastApi(), MlServer(), BentoMl(), MlFlow(), LitServe(), RayServe())
 }

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 ALONE = "onnxruntime"
+LOG_OFF = ", log off"
 MLSERVER, FASTAPI = "MLServer", "FastAPI"
 
 
@@ -90,6 +91,7 @@ def show(lines: Sequence[Line]) -> None:
             said = f"  {line.faults} wrong: {line.first_fault}" if line.faults else ""
             print(f"  {line.name:<32}" + "".join(f"{cell:>12}" for cell in cells) + said)
         _show_times(block, fastapi)
+        _show_logging(block)
 
 
 def _best(block: Sequence[Line]) -> str:
@@ -102,12 +104,19 @@ def _ratio(line: Line, name: str) -> str:
     return f"{line.ratios[name]:.2f}" if name in line.ratios else "–"
 
 
+def _show_logging(block: Sequence[Line]) -> None:
+    """Print the part of the throughput that the log takes."""
+    for line in block:
+        if (off := f"{line.name}{LOG_OFF}") in line.ratios:
+            print(f"    the log takes, {line.name}: {1 - line.ratios[off]:.0%} of the throughput without it")
+
+
 def _show_times(block: Sequence[Line], fastapi: str) -> None:
     """Print how many times longer ours take than others, for a single client that waits."""
     if block[0].case.connections > 1:
         return
     by_name = {line.name: line.p50_ms for line in block}
-    ours = [name for name in by_name if name.startswith("ours")]
+    ours = [name for name in by_name if name.startswith("ours") and not name.endswith(LOG_OFF)]
     against = [name for name in (ALONE, fastapi, "ours, direct") if name in by_name]
     for name in ours:
         times = [f"{by_name[name] / by_name[other]:.2f} × {other}" for other in against if other != name]
