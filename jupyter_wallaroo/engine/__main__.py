@@ -40,7 +40,7 @@ def _worker(start: Start, peers: list[socket.socket]) -> Worker:
         from jupyter_wallaroo.engine.replica import Replica
         from jupyter_wallaroo.engine.sent_journal import SentJournal
 
-        sent = SentJournal(lambda kind, head, body: worker.send(kind, head, body)) if start.sends_journal else None
+        sent = SentJournal(lambda *frame: worker.send(*frame)) if start.sends_journal else None  # noqa: PLW0108
         replica = Replica(attach(*start.arena) if start.arena else b"", peers, sent)
         worker = Worker(replica.handlers(), replica.queues())
         return worker

@@ -42,9 +42,7 @@ class Replica:
         What keeps the journal; None: files in the directory that the plan says.
     """
 
-    def __init__(
-        self, bodies: Buffer = b"", sidekicks: Sequence[socket.socket] = (), sink: Sink | None = None
-    ) -> None:
+    def __init__(self, bodies: Buffer = b"", sidekicks: Sequence[socket.socket] = (), sink: Sink | None = None) -> None:
         self._bodies = bodies
         self._sink = sink
         self._sidekicks = [Peer(connected) for connected in sidekicks]
@@ -83,9 +81,7 @@ class Replica:
         started = time.perf_counter()
         plan = _decode_plan(head)
         pipeline = Pipeline(plan, self._sidekicks)
-        self._journal = Journal(
-            self._sink or JournalFiles(Path(plan.journal_directory), plan.durability), plan.replica
-        )
+        self._journal = Journal(self._sink or JournalFiles(Path(plan.journal_directory), plan.durability), plan.replica)
         self._layout = Layout((), (), pipeline.last_model, plan.pipeline_version, plan.replica)
         self._pipeline = pipeline
         gc.collect()

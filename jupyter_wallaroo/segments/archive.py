@@ -22,7 +22,8 @@ import pyarrow as pa
 
 from jupyter_wallaroo.codec.arrow import constant, write_file
 from jupyter_wallaroo.codec.batch import arrow_array
-from jupyter_wallaroo.segments.journal import SUFFIX, Entry, JournalReader, finished
+from jupyter_wallaroo.segments.journal import Entry, JournalReader, finished
+from jupyter_wallaroo.segments.journal_files import SUFFIX
 from jupyter_wallaroo.segments.layout import Layout
 
 JOURNALS = "journal"

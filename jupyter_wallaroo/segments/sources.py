@@ -15,7 +15,8 @@ import pyarrow as pa
 
 from jupyter_wallaroo.codec.batch import Tensor
 from jupyter_wallaroo.segments.archive import JOURNALS, SEGMENTS, runs, table_of
-from jupyter_wallaroo.segments.journal import SUFFIX, Entry, JournalReader
+from jupyter_wallaroo.segments.journal import Entry, JournalReader
+from jupyter_wallaroo.segments.journal_files import SUFFIX
 from jupyter_wallaroo.segments.layout import Layout
 
 TAIL_ROWS = 4096

@@ -62,6 +62,8 @@ from jupyter_wallaroo.store.data_directory import DataDirectory
 from jupyter_wallaroo.store.db import Store
 from jupyter_wallaroo.store.secrets import Keyring
 from jupyter_wallaroo.supervisor.environments import Environments
+from jupyter_wallaroo.supervisor.launch import LocalLauncher
+from jupyter_wallaroo.supervisor.ray_launcher import RayLauncher, RaySettings
 from jupyter_wallaroo.supervisor.spec import Limits, Resources
 from jupyter_wallaroo.supervisor.supervisor import Supervisor
 from jupyter_wallaroo.supervisor.task_folders import TaskFolders
@@ -96,6 +98,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     tasks: TaskSettings
     task_runs: RunSettings
     task_days: int
+    ray: RaySettings | None = None
+    """The cluster that replicas run on; None: they run on this machine."""
 
 
 class Services:
@@ -146,7 +150,8 @@ class Services:
         archive = Archive(
             directory=str(directory.logs), max_bytes=settings.log_max_bytes, max_age_s=settings.log_max_age_s
         )
-        self.supervisor = Supervisor(limits, archive, notify)
+        launcher = RayLauncher(settings.ray, limits) if settings.ray else LocalLauncher(limits)
+        self.supervisor = Supervisor(limits, archive, notify, launcher)
         self.users = UserService(self._store)
         self.workspaces = WorkspaceService(self._store)
         environments = Environments(directory.environments)
@@ -372,11 +377,12 @@ class Services:
         """Return how the server is, counted from its processes."""
         deployments, running, wanted = self.supervisor.counts()
         return Health(
-            status="ok" if running == wanted else "degraded",
+            status="ok" if running == wanted and self.supervisor.launcher.is_ready else "degraded",
             version=__version__,
             deployments=deployments,
             replicas_running=running,
             replicas_wanted=wanted,
+            launcher=self.supervisor.launcher.state,
         )
 
 

@@ -12,6 +12,7 @@ import msgspec
 from jupyter_wallaroo.engine.arena import Region
 from jupyter_wallaroo.engine.frames import Buffer
 from jupyter_wallaroo.errors import Conflict, EngineFailure, NotFound, TooLarge, Unavailable
+from jupyter_wallaroo.supervisor.launch import Launcher
 from jupyter_wallaroo.supervisor.process import EngineGone, Reply
 from jupyter_wallaroo.supervisor.replica import Replica, pod_suffix
 from jupyter_wallaroo.supervisor.spec import DeploymentSpec, Limits, OnRefused
@@ -32,8 +33,8 @@ class Deployment:
         What to run.
     limits
         What holds for every deployment.
-    starts
-        Shared by all replicas of the server, see `Replica`.
+    launcher
+        Starts the processes of its replicas.
     notify
         Told when its status, version or number of running replicas changes.
     refused
@@ -41,14 +42,14 @@ class Deployment:
     """
 
     def __init__(
-        self, spec: DeploymentSpec, limits: Limits, starts: asyncio.Semaphore, notify: Notify, refused: OnRefused
+        self, spec: DeploymentSpec, limits: Limits, launcher: Launcher, notify: Notify, refused: OnRefused
     ) -> None:
         self.spec = spec
         self.lb_name = f"engine-lb-{self._hash(spec)}-{pod_suffix()}"
         self.refusal: str | None = None
         """Why the last replacement was not taken, None when it was."""
         self._limits = limits
-        self._starts = starts
+        self._launcher = launcher
         self._refused = refused
         self._waiting: list[asyncio.Future[None]] = []
         self._in_flight = 0
@@ -71,7 +72,7 @@ class Deployment:
 
     def _make(self, spec: DeploymentSpec, count: int) -> list[Replica]:
         names = [f"engine-{self._hash(spec)}-{pod_suffix()}" for _ in range(count)]
-        return [Replica(name, spec, self._limits, self._starts, self._changed) for name in names]
+        return [Replica(name, spec, self._limits, self._launcher, self._changed) for name in names]
 
     @property
     def status(self) -> Status:
@@ -200,6 +201,8 @@ class Deployment:
             raise Conflict(f"Deployment {self.spec.name!r} is in state Error: {reasons}", hint="Undeploy and mend it.")
         if status is Status.ERROR:
             raise Unavailable(f"Deployment {self.spec.name!r} is in state Error: {reasons}", retry_after_s=30)
+        if all(replica.is_waiting for replica in self.replicas):
+            raise Unavailable(f"Deployment {self.spec.name!r} is in state Starting: {reasons}", retry_after_s=5)
         if not any(replica.has_run for replica in self.replicas):
             raise Unavailable(f"Deployment {self.spec.name!r} is in state Starting; try again when it is Running.")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from jupyter_wallaroo.supervisor.deployment import Deployment
+from jupyter_wallaroo.supervisor.launch import LOOPBACK
 from jupyter_wallaroo.supervisor.replica import Replica
 from jupyter_wallaroo.supervisor.spec import DeploymentSpec, SidekickSpec
 from jupyter_wallaroo.types.deployment import (
@@ -17,7 +18,6 @@ from jupyter_wallaroo.types.deployment import (
     Status,
 )
 
-LOOPBACK = "127.0.0.1"
 _PHASE = {Status.RUNNING: "Running", Status.STARTING: "Pending", Status.ERROR: "Failed"}
 
 
@@ -45,19 +45,20 @@ def _engine(replica: Replica, spec: DeploymentSpec) -> EngineStatus:
         ModelStatus(name=model.name, version=model.version, sha=model.sha, status=replica.status)
         for model in spec.models
     ]
+    ip = _ip(replica)
     info = PodInfo(
         name=replica.name,
-        ip=LOOPBACK,
+        ip=ip,
         status=_PHASE[replica.status],
         health=replica.status,
         reason=replica.reason,
         details=[],
-        labels={"pid": str(replica.pid)} if replica.pid else {},
+        labels=replica.unit.labels if replica.unit else {},
         required_cpu=f"{spec.resources.cpus:g}",
         required_memory=f"{spec.resources.memory_bytes // 2**20}Mi" if spec.resources.memory_bytes else None,
     )
     return EngineStatus(
-        ip=LOOPBACK,
+        ip=ip,
         name=replica.name,
         status=_PHASE[replica.status],
         reason=replica.reason,
@@ -70,17 +71,19 @@ def _engine(replica: Replica, spec: DeploymentSpec) -> EngineStatus:
 
 def _sidekick(replica: Replica, spec: SidekickSpec) -> PodStatus:
     """Return the entry of one model beside one replica: they start, run and end together."""
-    process = next((found.process for found in replica.sidekicks if found.spec is spec), None)
+    beside = replica.unit.sidekicks if replica.unit else []
+    process = next((found.process for found in beside if found.spec is spec), None)
     name = f"engine-sidekick-{spec.uid}-{replica.name.removeprefix('engine-')}"
+    ip = _ip(replica)
     return PodStatus(
-        ip=LOOPBACK,
+        ip=ip,
         name=name,
         status=_PHASE[replica.status],
         reason=replica.reason,
         details=[],
         info=PodInfo(
             name=name,
-            ip=LOOPBACK,
+            ip=ip,
             status=_PHASE[replica.status],
             health=replica.status,
             reason=replica.reason,
@@ -90,6 +93,10 @@ def _sidekick(replica: Replica, spec: SidekickSpec) -> PodStatus:
             required_memory=f"{spec.resources.memory_bytes // 2**20}Mi" if spec.resources.memory_bytes else None,
         ),
     )
+
+
+def _ip(replica: Replica) -> str:
+    return replica.unit.ip if replica.unit else LOOPBACK
 
 
 def _load_balancer(name: str) -> PodStatus:

@@ -1,0 +1,142 @@
+"""A Ray cluster on this machine: a head that runs nothing, and nodes that are told apart by their labels.
+
+Run as a program it starts one and obeys lines on its standard input; `RayCluster` is the other end. Ray's own client
+stays out of the tests' process: it starts threads and takes signals.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+import psutil
+
+OBJECT_STORE_BYTES = 80 * 2**20
+NODE_MEMORY_BYTES = 4 * 2**30
+VARIABLES = {
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_DISABLE_IMPORT_WARNING": "1",
+    "RAY_AUTH_MODE": "disabled",
+}
+_CONFIG = {
+    "health_check_initial_delay_ms": 0,
+    "health_check_period_ms": 500,
+    "health_check_timeout_ms": 1000,
+    "health_check_failure_threshold": 3,
+}
+
+
+class RayCluster:
+    """A running cluster; ends with the context.
+
+    Parameters
+    ----------
+    nodes
+        How many nodes there are besides the head.
+    cpus
+        CPUs of each.
+    port
+        Of the head; 0: any.
+    """
+
+    def __init__(self, *, nodes: int = 2, cpus: int = 2, port: int = 0) -> None:
+        self._options = {"nodes": nodes, "cpus": cpus, "port": port}
+        self._process: subprocess.Popen[str] | None = None
+        self.address = ""
+        self.head: list[int] = []
+        self.raylets: dict[str, int] = {}
+        """The process id of each node's raylet, by the node's id."""
+
+    def __enter__(self) -> RayCluster:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.cluster.ray_cluster", json.dumps(self._options)],
+            env=os.environ | VARIABLES,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        self._learn()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._process is not None
+        children = psutil.Process(self._process.pid).children(recursive=True)
+        self._process.communicate("end\n", timeout=60)
+        _, alive = psutil.wait_procs(children, 10)
+        for process in alive:
+            process.kill()
+
+    def add_node(self, cpus: int = 2) -> None:
+        """Add a node."""
+        self._say(f"add {cpus}")
+
+    def kill_node(self, node: str) -> None:
+        """Kill a node's raylet as a crash would."""
+        psutil.Process(self.raylets.pop(node)).kill()
+
+    def kill_head(self) -> None:
+        """Kill every process of the head."""
+        for pid in self.head:
+            psutil.Process(pid).kill()
+
+    def _say(self, line: str) -> None:
+        assert self._process is not None and self._process.stdin is not None
+        self._process.stdin.write(f"{line}\n")
+        self._process.stdin.flush()
+        self._learn()
+
+    def _learn(self) -> None:
+        assert self._process is not None and self._process.stdout is not None
+        for line in self._process.stdout:
+            if line.startswith("{"):
+                said = json.loads(line)
+                self.address, self.head, self.raylets = said["address"], said["head"], said["raylets"]
+                return
+        raise AssertionError("the cluster did not start")
+
+
+def _pids(node: Any) -> dict[str, list[int]]:
+    return {kind: [info.process.pid for info in infos] for kind, infos in node.all_processes.items()}
+
+
+def _main(nodes: int, cpus: int, port: int) -> None:
+    import ray
+    from ray.cluster_utils import Cluster
+
+    shared = {"node_ip_address": "127.0.0.1", "object_store_memory": OBJECT_STORE_BYTES}
+    head: dict[str, Any] = {**shared, "num_cpus": 0, "include_dashboard": False, "_system_config": _CONFIG}
+    if port:
+        head["port"] = port
+    cluster = Cluster(initialize_head=True, head_node_args=head)
+
+    def add(cpus: int) -> None:
+        cluster.add_node(num_cpus=cpus, memory=NODE_MEMORY_BYTES, **shared)
+
+    def tell() -> None:
+        said = {
+            "address": cluster.address,
+            "head": [pid for pids in _pids(cluster.head_node).values() for pid in pids],
+            "raylets": {node.node_id: _pids(node)["raylet"][0] for node in cluster.worker_nodes},
+        }
+        print(json.dumps(said), flush=True)
+
+    for _ in range(nodes):
+        add(cpus)
+    assert not ray.is_initialized()
+    tell()
+    for line in sys.stdin:
+        command, *words = line.split()
+        if command == "end":
+            break
+        add(int(words[0]))
+        tell()
+    cluster.shutdown()
+
+
+if __name__ == "__main__":
+    _main(**json.loads(sys.argv[1]))
