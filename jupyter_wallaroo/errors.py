@@ -17,7 +17,7 @@
     ├── StorageFull (OSError)              nothing can be written
     └── EngineFailure                      an engine process died or broke its own rules
 
-The tree knows neither HTTP nor IPython: `server/errors.py` gives each class its status. ``code`` is the name
+The tree knows neither HTTP nor IPython: `types/refusal.py` gives each class its status. ``code`` is the name
 under which an error travels between our processes (see `to_wire` and `from_wire`).
 """
 

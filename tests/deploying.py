@@ -122,8 +122,15 @@ def definition(*versions: dict[str, Any]) -> dict[str, Any]:
     return {"id": "d", "steps": [{"ModelInference": {"models": [reference(version)]}} for version in versions]}
 
 
-def deploy(client: httpx.Client, pipeline: str, versions: list[dict[str, Any]], *, replicas: int = 1) -> Deployed:
-    """Make a pipeline of models, deploy it, and wait until it runs."""
+def deploy(
+    client: httpx.Client,
+    pipeline: str,
+    versions: list[dict[str, Any]],
+    *,
+    replicas: int = 1,
+    engine: dict[str, Any] | None = None,
+) -> Deployed:
+    """Make a pipeline of models, deploy it in ``replicas`` or with a whole ``engine``, and wait until it runs."""
     workspace_id = versions[0]["workspace_id"] if versions else default_workspace(client)
     made = post(
         client,
@@ -139,7 +146,7 @@ def deploy(client: httpx.Client, pipeline: str, versions: list[dict[str, Any]], 
         pipeline_id=made["pipeline_pk_id"],
         pipeline_version_pk_id=made["pipeline_variant_pk_id"],
         models=[reference(version) for version in versions],
-        engine_config={"engine": {"replicas": replicas}},
+        engine_config={"engine": {"replicas": replicas} if engine is None else engine},
     )["id"]
     name = f"{pipeline}-{deployment_id}"
     wait_running(client, name)

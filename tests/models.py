@@ -30,6 +30,20 @@ def row_sum(width: int = 3, factor: float = 1.0) -> bytes:
     return _save(nodes, [_floats("x", None, width)], [_floats("y", None, 1)], constants)
 
 
+def classifier(width: int = 29, hidden: int = 10) -> bytes:
+    """``y`` is the answer of a small dense network on ``x``, as the vendor's fraud model: ``width`` floats to one."""
+    rng = np.random.default_rng(0)
+    nodes = [
+        helper.make_node("Gemm", ["x", "w", "b"], ["h"]),
+        helper.make_node("Relu", ["h"], ["a"]),
+        helper.make_node("Gemm", ["a", "v"], ["z"]),
+        helper.make_node("Sigmoid", ["z"], ["y"]),
+    ]
+    shapes = {"w": (width, hidden), "b": (hidden,), "v": (hidden, 1)}
+    constants = {name: rng.standard_normal(shape).astype(np.float32) / 2 for name, shape in shapes.items()}
+    return _save(nodes, [_floats("x", None, width)], [_floats("y", None, 1)], constants)
+
+
 def slow(width: int = 1, turns: int = 2_000_000) -> bytes:
     """``y = x`` after a loop of ``turns`` turns: about a second for three million."""
     body = helper.make_graph(
@@ -52,6 +66,20 @@ def slow(width: int = 1, turns: int = 2_000_000) -> bytes:
         "zero": np.array(0.0, np.float32),
     }
     return _save(nodes, [_floats("x", None, width)], [_floats("y", None, width)], constants)
+
+
+def heavy(width: int = 3, layers: int = 6) -> bytes:
+    """``y = sum(x)`` by way of ``layers`` products with matrices of 512 x 512: 1.6 million multiplications a row."""
+    inner = 512
+    first, last = np.zeros((width, inner), np.float32), np.zeros((inner, 1), np.float32)
+    first[:, 0] = last[0, 0] = 1
+    shapes = {"w0": first, **{f"w{number}": np.eye(inner, dtype=np.float32) for number in range(1, layers + 1)}}
+    shapes[f"w{layers + 1}"] = last
+    names = ["x", *(f"h{number}" for number in range(layers + 1)), "y"]
+    nodes = [
+        helper.make_node("MatMul", [names[number], weight], [names[number + 1]]) for number, weight in enumerate(shapes)
+    ]
+    return _save(nodes, [_floats("x", None, width)], [_floats("y", None, 1)], shapes)
 
 
 def large(size_bytes: int) -> bytes:

@@ -176,6 +176,7 @@ class Relay:
             directory = await self._bring_files(told.models)
             begin = Begin(
                 sidekicks=told.sidekicks,
+                cpus=told.cpus,
                 memory_bytes=told.memory_bytes,
                 load_s=told.load_s,
                 interpreter=sys.executable,
@@ -194,7 +195,7 @@ class Relay:
         begun = _decode_begun(head)
         self._ahead_s = begun.monotonic - time.monotonic()
         self._directory = directory
-        return Connected(pid=begun.pid)
+        return Connected(pid=begun.pid, threads=begun.threads)
 
     async def _bring_files(self, models: list[PlannedModel]) -> str:
         """Send the files that the node has not got, and return where they lie there."""

@@ -30,6 +30,7 @@ from jupyter_wallaroo.engine.frames import Buffer, Kind
 from jupyter_wallaroo.engine.process import refusal
 from jupyter_wallaroo.errors import DeadlineExceeded, EngineFailure, InvalidModel
 from jupyter_wallaroo.supervisor.process import HEADROOM_BYTES, EngineGone, resident_bytes, spawn
+from jupyter_wallaroo.supervisor.processors import thread_variables, threads
 from jupyter_wallaroo.supervisor.sidekick import SidekickProcess
 from jupyter_wallaroo.supervisor.spec import Resources, SidekickSpec
 from jupyter_wallaroo.types.cluster import Begin, Begun, BesideSpec, Chunk, ClusterKind, Ended, Files, Missing
@@ -164,6 +165,7 @@ class _Occupied:
         InvalidModel
             A sidekick's environment is not on this node, or its model cannot be loaded.
         """
+        count = threads(begin.cpus)
         data = await handshake.accept(self._listener, self._secret)
         with data:
             await self._start_sidekicks(begin)
@@ -176,13 +178,13 @@ class _Occupied:
                 peers=[peer.fileno() for peer in peers],
                 sends_journal=True,
             )
-            self._engine = await spawn(start, self._directory)
+            self._engine = await spawn(start, self._directory, variables=thread_variables(count))
         for peer in peers:
             peer.close()
         self._later(self._watch(self._engine, begin.memory_bytes))
         for sidekick in self._sidekicks:
             self._later(self._watch_beside(sidekick))
-        return Begun(pid=self._engine.pid, monotonic=time.monotonic())
+        return Begun(pid=self._engine.pid, threads=count, monotonic=time.monotonic())
 
     async def _start_sidekicks(self, begin: Begin) -> None:
         specs = [self._here(beside, begin) for beside in begin.sidekicks]

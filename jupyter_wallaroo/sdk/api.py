@@ -24,7 +24,13 @@ Parameters: TypeAlias = dict[str, list[str]]
 """The query of a URL."""
 
 RETRY_LIMIT_S = 10.0
-"""How long a server that says 503 is asked again, where the caller's own limit is not shorter."""
+"""How long a server that says 429 or 503 is asked again, where the caller's own limit is not shorter."""
+
+MIN_PAUSE_S = 0.1
+"""The least pause before it is asked again, as the vendor's client has it; a server may say ``Retry-After: 0``."""
+
+PASSING = (httpx.codes.TOO_MANY_REQUESTS, httpx.codes.SERVICE_UNAVAILABLE)
+"""What a server says that did nothing with a request and may do it later."""
 
 MAX_SHOWN = 300
 """Characters of an answer that is not ours that a message repeats."""
@@ -36,6 +42,7 @@ _CODES = {
     404: "not_found",
     409: "conflict",
     413: "too_large",
+    429: "unavailable",
     503: "unavailable",
     504: "deadline_exceeded",
     507: "storage_full",
@@ -65,12 +72,14 @@ class Api:
         self.timeout_s = timeout_s
         self._auth = auth
         self._is_local = urlsplit(endpoint).hostname in ("localhost", "127.0.0.1", "::1")
+        # Reading the certificates takes 45 ms: once, not with every session.
+        self._tls = httpx.create_ssl_context(trust_env=not self._is_local)
         self._http = httpx.Client(**self._settings())
         self._closer = weakref.finalize(self, self._http.close)
 
     def _settings(self) -> dict[str, Any]:
         agent = {"User-Agent": f"jupyter-wallaroo/{__version__}"}
-        return {"headers": agent, "timeout": self.timeout_s, "trust_env": not self._is_local}
+        return {"headers": agent, "timeout": self.timeout_s, "trust_env": not self._is_local, "verify": self._tls}
 
     def close(self) -> None:
         """End the session; more than once is fine."""
@@ -80,9 +89,10 @@ class Api:
         """Return the URL of a route such as ``pipelines/create``."""
         return f"{self.endpoint}/v1/api/{path}"
 
-    def new_async_client(self) -> httpx.AsyncClient:
-        """Return a session for coroutines; whoever takes it closes it."""
-        return httpx.AsyncClient(**self._settings())
+    def new_async_client(self, connections: int) -> httpx.AsyncClient:
+        """Return a session for coroutines that keeps so many connections open; whoever takes it closes it."""
+        limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
+        return httpx.AsyncClient(**self._settings(), limits=limits)
 
     def call(
         self, path: str, request: Struct | dict[str, Any], answer: type[T], *, timeout_s: float | None = None
@@ -200,7 +210,7 @@ class Api:
 
 
 class Patience:
-    """For how long a server that says 503 is asked again.
+    """For how long a server that says 429 or 503 is asked again.
 
     Parameters
     ----------
@@ -214,9 +224,9 @@ class Patience:
 
     def pause_s(self, response: httpx.Response) -> float | None:
         """Return how long to wait before the next attempt, None when ``response`` is the last word."""
-        if response.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+        if response.status_code not in PASSING:
             return None
-        pause_s = retry_after_s(response)
+        pause_s = max(MIN_PAUSE_S, retry_after_s(response))
         return pause_s if time.monotonic() + pause_s < self._until else None
 
 
@@ -235,6 +245,11 @@ def refusal(response: httpx.Response) -> WallarooError:
     except msgspec.MsgspecError:
         body = None
     if not isinstance(body, dict) or "message" not in body:
+        if status == httpx.codes.BAD_GATEWAY:
+            return CommunicationError(
+                f"Something between here and the server answered {status} {response.reason_phrase}: nobody answers it.",
+                hint="See that the Jupyter server runs, and how the proxy before it is set up.",
+            )
         shown = response.text[:MAX_SHOWN] if "html" not in response.headers.get("Content-Type", "") else ""
         return from_wire(
             {

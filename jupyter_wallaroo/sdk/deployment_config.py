@@ -26,6 +26,7 @@ _GPU_KEYS = {
 }
 _DEFAULT_GPU_KEY = "nvidia.com/gpu"
 DEFAULT_WINDOW_S = 300
+MAX_UTILIZATION = 100
 
 
 class DeploymentConfigBuilder:
@@ -79,37 +80,46 @@ class DeploymentConfigBuilder:
         return self
 
     def replica_count(self, count: int) -> Self:
-        """Run ``count`` engine processes, at least 1."""
+        """Run ``count`` engine processes, at least 1; with autoscaling, begin with as many."""
         self._engine["replicas"] = _whole("replica_count", count, least=1)
         return self
 
     def replica_autoscale_min_max(self, maximum: int, minimum: int = 0) -> Self:
-        """Run between ``minimum`` and ``maximum`` engine processes."""
+        """Run between ``minimum`` and ``maximum`` engine processes, as the load has it: by default, of the processors.
+
+        With ``scale_up_queue_depth`` and a minimum of 0 none runs while nobody asks, and the first request waits until
+        one has started; by use of the processors one always runs.
+        """
         _whole("replica_autoscale_min_max: minimum", minimum, least=0)
         _whole("replica_autoscale_min_max: maximum", maximum, least=max(1, minimum))
-        self._autoscale().update(replica_min=minimum, replica_max=maximum, type="cpu")
+        self._autoscale().update(replica_min=minimum, replica_max=maximum)
+        self._autoscale().setdefault("type", "cpu")
         return self
 
     def autoscale_cpu_utilization(self, cpu_utilization_percentage: float) -> Self:
-        """Scale so that processors are busy for this share of the time, in percent."""
-        self._autoscale()["cpu_utilization"] = cpu_utilization_percentage
+        """Scale so that engines use this much of their ``cpus`` on average, in percent from above 0 to 100."""
+        most = _positive("autoscale_cpu_utilization", cpu_utilization_percentage)
+        if most > MAX_UTILIZATION:
+            raise InvalidRequest(f"autoscale_cpu_utilization: expected at most 100 percent; got {most!r:.40}.")
+        self._autoscale()["cpu_utilization"] = most
         return self
 
     def scale_up_queue_depth(self, queue_depth: int) -> Self:
-        """Add a replica when more requests than this wait."""
+        """Add engines when more requests than this are in flight for each."""
+        _positive("scale_up_queue_depth", queue_depth)
         self._autoscale().update(scale_up_queue_depth=queue_depth, type="queue")
         self._autoscale().setdefault("scale_down_queue_depth", 1)
         self._autoscale().setdefault("autoscaling_window", DEFAULT_WINDOW_S)
         return self
 
     def scale_down_queue_depth(self, queue_depth: int) -> Self:
-        """Take a replica away when fewer requests than this wait."""
-        self._autoscale()["scale_down_queue_depth"] = queue_depth
+        """Take engines away when fewer requests than this were in flight for each over the whole window."""
+        self._autoscale()["scale_down_queue_depth"] = _positive("scale_down_queue_depth", queue_depth)
         return self
 
     def autoscaling_window(self, window_seconds: int) -> Self:
-        """Look at the queue over this many seconds."""
-        self._autoscale()["autoscaling_window"] = window_seconds
+        """Take engines away only after so many seconds of calm; without this call, 300."""
+        self._autoscale()["autoscaling_window"] = _positive("autoscaling_window", window_seconds)
         return self
 
     def _autoscale(self) -> dict[str, Any]:

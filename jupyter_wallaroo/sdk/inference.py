@@ -6,7 +6,6 @@ as records, one row 1.7 and 1.4 ms (medians, server on the same machine).
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -139,7 +138,7 @@ def call(tensor: Input, fields: Fields, style: ResultStyle) -> Call:
             f"got {type(tensor).__module__}.{type(tensor).__qualname__}. "
             "For an array: pandas.DataFrame({'tensor': array.tolist()})."
         )
-    table = _table(tensor)
+    table = table_of(tensor)
 
     def read(answer: bytes) -> Result:
         found = frames.styled(frames.from_bytes(answer), style, fields.joined_by)
@@ -149,7 +148,8 @@ def call(tensor: Input, fields: Fields, style: ResultStyle) -> Call:
     return Call(frames.to_bytes(table), {"Content-Type": media, "Accept": media}, fields.parameters(), read)
 
 
-def _table(tensor: pd.DataFrame | pa.Table) -> pa.Table:
+def table_of(tensor: pd.DataFrame | pa.Table) -> pa.Table:
+    """Return rows as a table, or raise `InferenceInputError` when there are none."""
     if not tensor.shape[0]:
         raise InferenceInputError(f"The {type(tensor).__name__} has no rows: there is nothing to infer.")
     return frames.to_table(tensor) if frames.is_frame(tensor) else tensor
@@ -170,6 +170,21 @@ def seconds(timeout: float) -> float:
     if not timeout > 0:
         raise InvalidRequest(f"timeout: expected more than 0 seconds; got {timeout:g}.")
     return float(timeout)
+
+
+def attempts(retries: int | None) -> int:
+    """Return how often a request is sent at most: the vendor's ``retries`` counts the first time too.
+
+    Raises
+    ------
+    InvalidRequest
+        Not a number from 0 on.
+    """
+    if retries is None:
+        return 1
+    if isinstance(retries, bool) or not isinstance(retries, int) or retries < 0:
+        raise InvalidRequest(f"retries: expected a whole number from 0 on; got {retries!r:.40}.")
+    return max(1, retries)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,10 +208,12 @@ class Target:
         return request.read(response.content)
 
     async def infer_async(
-        self, session: httpx.AsyncClient, tensor: Input, fields: Fields, timeout_s: float, *, retries: int = 0
+        self, session: httpx.AsyncClient, tensor: Input, fields: Fields, timeout_s: float, *, attempts: int = 1
     ) -> Result:
-        """Do as `infer` does, in a coroutine; after a lost connection ``retries`` more times."""
+        """Do as `infer` does, in a coroutine; what got lost or was not in time is sent ``attempts`` times in all."""
         request = call(tensor, fields, self.style)
+        # Waiting for a free connection of the session is no slowness of the server.
+        limits = httpx.Timeout(timeout_s, pool=None)
 
         def build() -> httpx.Request:
             return session.build_request(
@@ -205,14 +222,14 @@ class Target:
                 content=request.body,
                 headers=request.headers,
                 params=request.parameters,
-                timeout=timeout_s,
+                timeout=limits,
             )
 
-        for left in range(retries, -1, -1):
+        for left in range(attempts - 1, -1, -1):
             try:
                 response = await self.api.send_async(session, build, timeout_s=timeout_s)
             except WallarooError as error:
-                if not left or not isinstance(error, CommunicationError):
+                if not left or not isinstance(error, CommunicationError | DeadlineExceeded):
                     raise self._failure(error, timeout_s) from None
             else:
                 return request.read(response.content)
@@ -228,61 +245,6 @@ class Target:
             if isinstance(error, kind):
                 return ours(error.message, hint=error.hint, details=error.details)
         return error
-
-
-async def infer_in_parallel(
-    target: Target,
-    tensor: pd.DataFrame | pa.Table,
-    fields: Fields,
-    timeout_s: float,
-    *,
-    num_parallel: int,
-    batch_size: int,
-    retries: int,
-) -> Result:
-    """Return the results of an input that is sent in parts, in the order of its rows.
-
-    A part that fails has null results and its reason in the column ``error``, which is there only then.
-    """
-    if not frames.is_frame(tensor) and not frames.is_table(tensor):
-        raise TypeError(f"parallel_infer takes a pandas DataFrame or a pyarrow Table; got {type(tensor).__name__}.")
-    table = _table(tensor)
-    parts = [table.slice(start, batch_size) for start in range(0, table.num_rows, batch_size)]
-    permits = asyncio.Semaphore(num_parallel)
-    async with target.api.new_async_client() as session:
-
-        async def one(part: pa.Table) -> pa.Table:
-            async with permits:
-                try:
-                    return await target.infer_async(session, part, fields, timeout_s, retries=retries)
-                except WallarooError as error:
-                    return _failed(part, str(error), fields.joined_by)
-
-        found = await asyncio.gather(*(one(part) for part in parts))
-    joined = _joined(found)
-    return frames.to_frame(joined) if frames.is_frame(tensor) else joined
-
-
-def _failed(part: pa.Table, reason: str, separator: str) -> pa.Table:
-    """Return the rows of a part without results: what went in, and why nothing came out."""
-    import pyarrow as pa
-
-    names = sorted(part.column_names)
-    columns = [part.column(name) for name in names]
-    return pa.table(
-        [*columns, pa.array([reason] * part.num_rows)], names=[*(f"in{separator}{name}" for name in names), "error"]
-    )
-
-
-def _joined(parts: list[pa.Table]) -> pa.Table:
-    """Return parts as one table: the columns of those with results and, where some have none, ``error``."""
-    import pyarrow as pa
-
-    whole = [part for part in parts if "error" not in part.column_names]
-    names = list(dict.fromkeys(name for part in whole or parts for name in part.column_names))
-    if whole and len(whole) < len(parts):
-        names.append("error")
-    return pa.concat_tables(parts, promote_options="permissive").select(names)
 
 
 def read_file(path: Path, data_format: str | None = None) -> Input:

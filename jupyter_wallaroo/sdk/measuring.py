@@ -70,7 +70,7 @@ async def _measure(target: Target, bodies: list[Call], rows: int, connections: i
     times: list[float] = []
     failed = 0
 
-    async with target.api.new_async_client() as session:
+    async with target.api.new_async_client(connections) as session:
 
         async def one(place: int) -> float | None:
             body = bodies[place % len(bodies)]

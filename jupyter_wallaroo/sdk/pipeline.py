@@ -194,7 +194,8 @@ class Pipeline(Draft, Inferring, Historic, PipelinePanels, Noun[wire.ListedPipel
     ) -> Self:
         """Have what runs go on in another number of replicas, wait until it does, and return the pipeline.
 
-        No version is made, and everything else of its configuration stays.
+        No version is made, and everything else of its configuration stays, but for autoscaling: the number is meant to
+        stay, until the pipeline is deployed with a configuration that scales.
 
         Raises
         ------
@@ -205,7 +206,9 @@ class Pipeline(Draft, Inferring, Historic, PipelinePanels, Noun[wire.ListedPipel
         """
         self.refresh()
         running = self._deployed()
-        config = {**running.engine_config, "engine": {**running.engine_config.get("engine", {}), "replicas": replicas}}
+        engine = {**running.engine_config.get("engine", {}), "replicas": replicas}
+        engine.pop("autoscale", None)
+        config = {**running.engine_config, "engine": engine}
         body = {
             "deploy_id": running.name.rpartition("-")[0],
             "pipeline_version_pk_id": running.pipeline_version_id,

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jupyter_wallaroo.errors import InvalidRequest
-from jupyter_wallaroo.sdk import inference, inference_log
+from jupyter_wallaroo.sdk import inference, inference_log, parallel
 from jupyter_wallaroo.sdk.inference import DEFAULT_TIMEOUT_S, Fields, Target
 from jupyter_wallaroo.sdk.inference_log import Query
 
 if TYPE_CHECKING:
     import httpx
+    import pandas as pd
+    import pyarrow as pa
 
     from jupyter_wallaroo.sdk.client import Client
     from jupyter_wallaroo.sdk.inference import Input, Result
@@ -97,52 +99,83 @@ class Inferring(ABC):
         tensor: Input,
         async_client: httpx.AsyncClient,
         timeout: float = DEFAULT_TIMEOUT_S,
-        retries: int = 0,
+        retries: int | None = None,
         dataset: Sequence[str] | None = None,
         dataset_exclude: Sequence[str] | None = None,
         dataset_separator: str | None = None,
     ) -> Result:
-        """Do as `infer` does, in a coroutine and a session that the caller opens and closes."""
+        """Do as `infer` does, in a coroutine and a session that the caller opens and closes.
+
+        Parameters
+        ----------
+        async_client
+            Every call goes through its connections: open one for many calls.
+        retries
+            How often it is sent in all when it is lost on the way or not answered in time; None, 0 and 1: once. What
+            was lost may have been answered, and is in the log twice then.
+
+        Notes
+        -----
+        A server that answers 429 or 503 is asked again for up to 10 s, as its ``Retry-After`` says, and not counted.
+        """
         timeout_s = inference.seconds(timeout)
         fields = Fields(dataset, dataset_exclude, dataset_separator)
-        return await self._target().infer_async(async_client, tensor, fields, timeout_s, retries=retries)
+        return await self._target().infer_async(
+            async_client, tensor, fields, timeout_s, attempts=inference.attempts(retries)
+        )
 
     async def parallel_infer(  # noqa: PLR0917
         self,
-        tensor: Input,
+        tensor: pd.DataFrame | pa.Table | Sequence[Input] | None = None,
         timeout: float = DEFAULT_TIMEOUT_S,
         num_parallel: int | None = None,
-        retries: int = 0,
+        retries: int | None = None,
         batch_size: int = 1,
         dataset: Sequence[str] | None = None,
         dataset_exclude: Sequence[str] | None = None,
         dataset_separator: str | None = None,
+        *,
+        tensor_list: Sequence[Input] | None = None,
     ) -> Result:
         """Return the results for a frame or table that is sent in parts, in the order of its rows.
 
         Parameters
         ----------
+        tensor
+            Or a list of inputs, whose results come as a list (the form of 2023); the first that fails is raised.
+        tensor_list
+            What 2023 called such a list.
+        timeout
+            Seconds for each part.
         num_parallel
             Parts under way at once; default: two per replica.
+        retries
+            As for `async_infer`, for each part.
         batch_size
             Rows of a part.
 
         Notes
         -----
-        A part that fails has null results, and its reason in the column ``error``.
+        A part that fails has null results, and its reason in the column ``error``, which is there only then. Ending
+        the coroutine ends the parts that are under way. For more rows than memory holds there is `infer_batches`.
         """
         if batch_size < 1 or (num_parallel is not None and num_parallel < 1):
             raise InvalidRequest("batch_size and num_parallel: expected at least 1.")
         timeout_s = inference.seconds(timeout)
-        return await inference.infer_in_parallel(
-            self._target(),
-            tensor,
-            Fields(dataset, dataset_exclude, dataset_separator),
-            timeout_s,
-            num_parallel=num_parallel or 2 * self._deployed().maximum_replicas,
-            batch_size=batch_size,
-            retries=retries,
+        fields = Fields(dataset, dataset_exclude, dataset_separator)
+        target = self._target()
+        at_once = num_parallel or self._at_once()
+        attempts = inference.attempts(retries)
+        given = tensor if tensor_list is None else list(tensor_list)
+        if isinstance(given, list | tuple):
+            return await parallel.infer_list(target, given, fields, timeout_s, num_parallel=at_once, attempts=attempts)
+        return await parallel.infer_parts(
+            target, given, fields, timeout_s, num_parallel=at_once, batch_size=batch_size, attempts=attempts
         )
+
+    def _at_once(self) -> int:
+        """Return how many requests keep every replica busy: one that it works on, one that is on its way."""
+        return 2 * self._deployed().maximum_replicas
 
     def logs(  # noqa: PLR0917
         self,

@@ -58,6 +58,13 @@ class WallarooApp(ExtensionApp):
         help="Memory per engine process of a deployment that does not say, as '512Mi' or '4Gi'; '' for no limit. "
         "A process over it is ended and started again.",
     )
+    autoscale_limit = Int(
+        64,
+        min=1,
+        config=True,
+        help="Engine processes of all deployments together up to which autoscaling adds more. Those that a deployment "
+        "is to have at least are started in any case.",
+    )
     queue_limit = Int(
         1024, min=1, config=True, help="Requests that one deployment holds at once; more are answered 503 at once."
     )
@@ -282,6 +289,7 @@ class WallarooApp(ExtensionApp):
                 memory_bytes=memory_bytes(self.default_memory) if self.default_memory else 0,
             ),
             queue_limit=self.queue_limit,
+            autoscale_limit=self.autoscale_limit,
             body_budget=self.body_budget,
             request_time_limit_s=self.request_time_limit_s,
             load_time_limit_s=self.load_time_limit_s,

@@ -1,4 +1,4 @@
-"""Every error's HTTP status and the one shape of an error body."""
+"""Errors as Tornado raises them, in the one shape of an error body."""
 
 from __future__ import annotations
 
@@ -7,57 +7,15 @@ from typing import Any
 
 from tornado.web import HTTPError
 
-from jupyter_wallaroo import errors
-from jupyter_wallaroo.errors import WallarooError
+from jupyter_wallaroo.types import refusal
+from jupyter_wallaroo.types.refusal import status_of
 
-STATUS: dict[type[WallarooError], HTTPStatus] = {
-    errors.InvalidRequest: HTTPStatus.BAD_REQUEST,
-    errors.Unauthenticated: HTTPStatus.UNAUTHORIZED,
-    errors.Forbidden: HTTPStatus.FORBIDDEN,
-    errors.NotFound: HTTPStatus.NOT_FOUND,
-    errors.Conflict: HTTPStatus.CONFLICT,
-    errors.TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-    errors.Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
-    errors.DeadlineExceeded: HTTPStatus.GATEWAY_TIMEOUT,
-    errors.StorageFull: HTTPStatus.INSUFFICIENT_STORAGE,
-    WallarooError: HTTPStatus.INTERNAL_SERVER_ERROR,
-}
-
-
-def status_of(error: BaseException | None, default: int) -> int:
-    """Return the status of an error by its class, or of the nearest class above it."""
-    if not isinstance(error, WallarooError):
-        return default
-    return next(STATUS[cls] for cls in type(error).__mro__ if cls in STATUS)
+__all__ = ["body", "status_of"]
 
 
 def body(error: BaseException | None, status: int, request_id: str) -> dict[str, Any]:
-    """Return an error as clients of every generation read it.
-
-    ``code`` (the status), ``message``, ``hint``, ``details`` and ``request_id`` are ours; ``msg`` is the control
-    plane's older key, ``status``, ``error`` and ``source`` are the engine's (S1-03, contract/inference.md).
-    """
-    message, hint, details, source = _reason(status), "", {}, "platform"
-    if isinstance(error, WallarooError):
-        message, hint, details = error.message, error.hint, error.details
-        source = "engine" if isinstance(error, errors.InvalidInput) else "platform"
-    elif isinstance(error, HTTPError) and error.log_message and status < HTTPStatus.INTERNAL_SERVER_ERROR:
-        message = error.log_message % error.args if error.args else error.log_message
-    text = f"{message} {hint}".strip()
-    return {
-        "code": status,
-        "message": message,
-        "msg": text,
-        "hint": hint,
-        "details": details,
-        "request_id": request_id,
-        "status": "error",
-        "error": text,
-        "source": source,
-    }
-
-
-def _reason(status: int) -> str:
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return "The server failed to answer; its log has the details under the request id."
-    return HTTPStatus(status).phrase + "."
+    """Return an error as clients of every generation read it, see `refusal.body`."""
+    said = ""
+    if isinstance(error, HTTPError) and error.log_message and status < HTTPStatus.INTERNAL_SERVER_ERROR:
+        said = error.log_message % error.args if error.args else error.log_message
+    return refusal.body(error, status, request_id, said)

@@ -10,6 +10,7 @@ import msgspec
 
 from jupyter_wallaroo.types.event import (
     AssayChanged,
+    ConnectionChanged,
     DeploymentChanged,
     Event,
     ModelChanged,
@@ -28,6 +29,7 @@ SCHEMAS = Path(__file__).parent / "event_schemas"
 ROOT_ID = "https://schema.jupyter.org/jupyter_wallaroo"
 SCHEMA_IDS: dict[type, str] = {
     AssayChanged: f"{ROOT_ID}/assay/v1",
+    ConnectionChanged: f"{ROOT_ID}/connection/v1",
     DeploymentChanged: f"{ROOT_ID}/deployment/v1",
     ModelChanged: f"{ROOT_ID}/model/v1",
     OrchestrationChanged: f"{ROOT_ID}/orchestration/v1",

@@ -30,6 +30,7 @@ from jupyter_wallaroo.types.connection import (
     UnlinkConnection,
     WorkspaceNumber,
 )
+from jupyter_wallaroo.types.event import ConnectionAction, ConnectionChanged, Notify
 from jupyter_wallaroo.types.names import MAX_DIGITS, check_name
 
 MAX_TYPE_LENGTH = 100
@@ -50,12 +51,15 @@ class ConnectionService:
         Seals details before they come near the database.
     workspaces
         Finds workspaces.
+    notify
+        Told of every connection that comes, goes or is linked otherwise.
     """
 
-    def __init__(self, store: Store, keyring: Keyring, workspaces: WorkspaceService) -> None:
+    def __init__(self, store: Store, keyring: Keyring, workspaces: WorkspaceService, notify: Notify) -> None:
         self._store = store
         self._keyring = keyring
         self._workspaces = workspaces
+        self._notify = notify
 
     async def create(self, caller: Caller, request: CreateConnection) -> ConnectionId:
         """Make a connection.
@@ -85,6 +89,14 @@ class ConnectionService:
                 f"A connection named {name!r} exists already.",
                 hint="Connection names are unique over the whole server: choose another name.",
             )
+        made_now = ConnectionChanged(
+            connection_id=connection_id,
+            connection=name,
+            type=request.type,
+            workspace_id=None,
+            action=ConnectionAction.CREATED,
+        )
+        self._notify(made_now)
         return ConnectionId(id=connection_id)
 
     async def get(self, caller: Caller, request: GetConnection) -> Connection:
@@ -112,7 +124,9 @@ class ConnectionService:
         """
         workspace_id = await self._workspace(request.workspace_id)
         connection = await self._usable(caller, await self._identified(request.connection_id))
-        return LinkId(id=await self._store.write(connections.link, connection.id, workspace_id))
+        link_id = await self._store.write(connections.link, connection.id, workspace_id)
+        self._notify(ConnectionChanged.of(connection, ConnectionAction.ADDED, workspace_id=workspace_id))
+        return LinkId(id=link_id)
 
     async def remove_from_workspace(self, caller: Caller, request: UnlinkConnection) -> None:
         """End the link between a connection and a workspace.
@@ -129,11 +143,13 @@ class ConnectionService:
                 f"Connection {connection.name!r} is not linked to workspace {workspace_id}.",
                 hint=f"It is linked to: {', '.join(map(repr, connection.workspace_names)) or 'no workspace'}.",
             )
+        self._notify(ConnectionChanged.of(connection, ConnectionAction.REMOVED, workspace_id=workspace_id))
 
     async def delete(self, caller: Caller, request: DeleteConnection) -> None:
         """Remove a connection, its details and its links."""
         connection = await self._usable(caller, await self._named(request.name))
         await self._store.write(connections.delete, connection.id)
+        self._notify(ConnectionChanged.of(connection, ConnectionAction.DELETED))
 
     def _seal(self, connection_id: str, name: str, given: Secret[Any]) -> Sealed:
         details = _details(given)

@@ -105,7 +105,13 @@ class DeploymentService:
 
     async def restore(self) -> list[DeploymentSpec]:
         """Return everything that was wanted when the server last ended."""
-        return [await self._specs.of(stored) for stored in await self._store.read(deployments.wanted)]
+        specs = []
+        for stored in await self._store.read(deployments.wanted):
+            try:
+                specs.append(await self._specs.of(stored))
+            except InvalidRequest as error:  # an earlier release took what this one refuses
+                _log.error("wallaroo: %s is not brought back: %s", stored.name, error.message)
+        return specs
 
     async def deploy(self, caller: Caller, request: DeployPipeline) -> DeploymentId:
         """Have a pipeline version run; returns before it does (S1-23).
@@ -144,7 +150,7 @@ class DeploymentService:
             changed = await self._store.write(changes.commit, author, wanted)
             specs = {item.deployed.id: await self._specs.of(item.deployed) for item in changed if item.deployed}
             done = []
-            for item in changed:
+            for change, item in zip(wanted, changed, strict=True):
                 for deployment_id in item.undeployed:
                     self._supervisor.remove(deployment_id)
                 if item.deployed is not None:
@@ -152,6 +158,8 @@ class DeploymentService:
                 replacing = self._supervisor.apply(specs[item.deployed.id]) if item.deployed else []
                 if item.version is not None:
                     await self._news.tell(item.version)
+                if item.removed is not None:
+                    self._news.tell_removed(item.removed, change.workspace_id)
                 done.append(Committed(version=item.version, deployment=item.deployed, replacing=replacing))
         return done
 
@@ -223,13 +231,13 @@ class DeploymentService:
         stored = await self._running(pipeline_id)
         if stored is None:
             return None
-        wanted = resources.resources(stored.engine_config, self._defaults).replicas
+        wanted = resources.resources(stored.engine_config, self._defaults)
         return PipelineState(
             id=stored.id,
             name=stored.name,
             pipeline_version_id=stored.pipeline_version_id,
-            maximum_replicas=wanted,
-            prewarmed_replicas=wanted,
+            maximum_replicas=wanted.autoscale.maximum if wanted.autoscale else wanted.replicas,
+            prewarmed_replicas=wanted.autoscale.minimum if wanted.autoscale else wanted.replicas,
             engine_config=stored.engine_config,
         )
 

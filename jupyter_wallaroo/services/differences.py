@@ -9,7 +9,7 @@ from typing import Any
 from jupyter_wallaroo.secret import MASK
 from jupyter_wallaroo.services import definitions, resources
 from jupyter_wallaroo.services.step_facts import facts, key, said_of, shown, summary, word
-from jupyter_wallaroo.supervisor.spec import Resources
+from jupyter_wallaroo.supervisor.spec import Autoscale, Resources
 from jupyter_wallaroo.types.deployment import EngineConfig
 from jupyter_wallaroo.types.difference import Action, Difference
 from jupyter_wallaroo.types.model import ModelReference
@@ -108,6 +108,7 @@ def of_configurations(before: EngineConfig, after: EngineConfig, defaults: Resou
         _plainly(path, was, now)
         for path, was, now in (
             ("replicas", old.replicas, new.replicas),
+            ("autoscale", _scaling(old.autoscale), _scaling(new.autoscale)),
             ("cpus", old.cpus, new.cpus),
             ("memory", _amount(old.memory_bytes), _amount(new.memory_bytes)),
         )
@@ -146,6 +147,10 @@ def _flat(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 
 def _amount(memory_bytes: int) -> str:
     return f"{memory_bytes / 2**30:g}Gi" if memory_bytes else "no limit"
+
+
+def _scaling(found: Autoscale | None) -> str:
+    return found.words if found else "off"
 
 
 def of_authors(before: str, after: str) -> list[Difference]:

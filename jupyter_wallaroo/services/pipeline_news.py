@@ -9,7 +9,7 @@ from jupyter_wallaroo.types.pipeline import PipelineVersion
 
 
 class PipelineNews:
-    """Tells of new pipelines and versions.
+    """Tells of new pipelines and versions, and of pipelines that are no more.
 
     Parameters
     ----------
@@ -42,5 +42,20 @@ class PipelineNews:
                 workspace_id=await self._store.read(pipelines.workspace_id_of, pipeline.id),
                 version=version.version,
                 action=PipelineAction.CREATED if is_first else PipelineAction.VERSION_ADDED,
+            )
+        )
+
+    def tell_removed(self, newest: PipelineVersion, workspace_id: int) -> None:
+        """Tell whoever listens that a pipeline is no more; `newest` was its newest version.
+
+        Its name stays known: what is told of its end comes later than this.
+        """
+        self._notify(
+            PipelineChanged(
+                pipeline_id=newest.pipeline_id,
+                pipeline=self.names[newest.pipeline_id],
+                workspace_id=workspace_id,
+                version=newest.version,
+                action=PipelineAction.REMOVED,
             )
         )

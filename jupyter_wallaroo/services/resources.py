@@ -8,6 +8,7 @@ from typing import Any
 
 from jupyter_wallaroo import strict_json
 from jupyter_wallaroo.errors import InvalidRequest
+from jupyter_wallaroo.services import autoscale
 from jupyter_wallaroo.supervisor.spec import Resources
 from jupyter_wallaroo.types.deployment import EngineConfig
 
@@ -49,14 +50,17 @@ def resources(config: EngineConfig, defaults: Resources) -> Resources:
     """
     engine = _object(config.get("engine"), "engine")
     limits = _object(_object(engine.get("resources"), "engine.resources").get("limits"), "engine.resources.limits")
-    autoscale = _object(engine.get("autoscale"), "engine.autoscale")
-    replicas = _said(engine.get("replicas"), autoscale.get("replica_min") or None)
+    block = _object(engine.get("autoscale"), "engine.autoscale")
+    scaling = autoscale.autoscale(block, MAX_REPLICAS)
+    said = _said(engine.get("replicas"), autoscale.minimum(block, MAX_REPLICAS))
+    replicas = defaults.replicas if said is None else _replicas(said)
     cpus = _said(engine.get("cpu"), limits.get("cpu"))
     memory = limits.get("memory")
     return Resources(
-        replicas=defaults.replicas if replicas is None else _replicas(replicas),
+        replicas=scaling.bounded(replicas) if scaling else replicas,
         cpus=defaults.cpus if cpus is None else _cpus(cpus),
         memory_bytes=defaults.memory_bytes if memory is None else memory_bytes(memory),
+        autoscale=scaling,
     )
 
 
@@ -111,6 +115,8 @@ def with_resources(
 ) -> EngineConfig:
     """Return a configuration that asks for other resources, as the vendor's builder writes them; None: as before.
 
+    A number of replicas is meant to stay: it ends autoscaling.
+
     Examples
     --------
     >>> with_resources({"engine": {"cpu": 1}}, replicas=2)
@@ -120,6 +126,7 @@ def with_resources(
     engine = changed["engine"] = _object(changed.get("engine"), "engine")
     if replicas is not None:
         engine["replicas"] = _replicas(replicas)
+        engine.pop("autoscale", None)
     if cpus is not None:
         engine["cpu"] = _cpus(cpus)
     if memory is not None:

@@ -81,6 +81,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     internal_url: str
     engine_defaults: Resources
     queue_limit: int
+    autoscale_limit: int
     body_budget: int
     request_time_limit_s: float
     load_time_limit_s: float
@@ -146,6 +147,7 @@ class Services:
             work_directory=directory.empty,
             sidekick_directory=directory.sidekicks,
             arena=self._arena,
+            autoscaled_replicas=settings.autoscale_limit,
         )
         archive = Archive(
             directory=str(directory.logs), max_bytes=settings.log_max_bytes, max_age_s=settings.log_max_age_s
@@ -175,7 +177,7 @@ class Services:
             notify=notify,
         )
         self.workspace_users = WorkspaceUserService(self._store, self.workspaces)
-        self.connections = ConnectionService(self._store, Keyring(directory.keys), self.workspaces)
+        self.connections = ConnectionService(self._store, Keyring(directory.keys), self.workspaces, notify)
         specs = Specs(
             store=self._store,
             blobs=self._blobs,

@@ -350,6 +350,8 @@ class TaskService:
                 workspace_id=task.workspace_id,
                 run_type=task.run_type.value,
                 status=task_answers.status(task, runs).value,
+                schedule=task.schedule,
+                time_zone=task.time_zone,
             )
         )
 

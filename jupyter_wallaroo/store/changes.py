@@ -68,9 +68,13 @@ class PipelineChange(Struct, frozen=True, kw_only=True):
 
 
 class Changed(Struct, frozen=True, kw_only=True):
-    """What has happened to one pipeline; ``version`` is its newest, None when it is removed or there is none."""
+    """What has happened to one pipeline; ``version`` is its newest, None when it is removed or there is none.
+
+    ``removed`` is what was the newest of a pipeline that is no more.
+    """
 
     version: PipelineVersion | None
+    removed: PipelineVersion | None
     deployed: Deployment | None
     undeployed: list[int]
 
@@ -112,11 +116,12 @@ def _commit(db: Database, author: Author, change: PipelineChange) -> Changed:
     for item in undeployed:
         _end(db, author, change, item)
     deployed = None if change.wanted is None else _want(db, author, change, change.wanted, version)
+    removed = before.version if change.removes else None
     if change.removes and before.pipeline is not None:
         pipelines.remove(db, before.pipeline.id)
         _record(db, author, change, AuditAction.REMOVE, before.pipeline.id, before=_version_state(before.version))
         version = None
-    return Changed(version=version, deployed=deployed, undeployed=[item.id for item in undeployed])
+    return Changed(version=version, removed=removed, deployed=deployed, undeployed=[item.id for item in undeployed])
 
 
 def _add_version(db: Database, author: Author, change: PipelineChange, before: Present) -> PipelineVersion:

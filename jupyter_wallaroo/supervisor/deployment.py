@@ -48,6 +48,10 @@ class Deployment:
         self.lb_name = f"engine-lb-{self._hash(spec)}-{pod_suffix()}"
         self.refusal: str | None = None
         """Why the last replacement was not taken, None when it was."""
+        self.held: str | None = None
+        """Why there are fewer replicas than the load calls for, None when there are enough."""
+        self.taken = 0
+        """How many requests ever came."""
         self._limits = limits
         self._launcher = launcher
         self._refused = refused
@@ -63,6 +67,7 @@ class Deployment:
         self._notify = notify
         self._told: DeploymentChanged | None = None
         self._past_restarts = 0
+        self._has_run = False
         self.replicas = self._make(spec, spec.resources.replicas)
         self.tell()
 
@@ -76,9 +81,16 @@ class Deployment:
 
     @property
     def status(self) -> Status:
-        """Running or Error when every replica is, else Starting."""
-        first, *others = {replica.status for replica in self.replicas}
-        return Status.STARTING if others else first
+        """Running or Error when every replica is, else Starting.
+
+        With autoscaling it is Running with as many as there are at least; with none of none, as a request starts one.
+        """
+        statuses = [replica.status for replica in self.replicas]
+        scaling = self.spec.resources.autoscale
+        needed = min(len(statuses), max(1, scaling.minimum)) if scaling else len(statuses)
+        if statuses.count(Status.RUNNING) >= needed:
+            return Status.RUNNING
+        return Status.ERROR if all(status is Status.ERROR for status in statuses) else Status.STARTING
 
     @property
     def in_flight(self) -> int:
@@ -102,7 +114,7 @@ class Deployment:
             status=status or self.status,
             replicas_running=sum(replica.status is Status.RUNNING for replica in self.replicas),
             replicas_wanted=len(self.replicas),
-            reason=next(iter(reasons), self.refusal),
+            reason=next(iter(reasons), self.refusal or self.held),
         )
 
     def tell(self, status: str | None = None) -> None:
@@ -144,6 +156,7 @@ class Deployment:
             )
         if self._poison:
             self._refuse_poison(body)
+        self.taken += 1
         self._in_flight += 1
         self._idle.clear()
         try:
@@ -176,8 +189,13 @@ class Deployment:
         return min(running, key=lambda replica: replica.in_flight) if running else None
 
     async def _wait_for_replica(self, deadline: float) -> Replica:
-        """Wait for a replica that ran before to come back; refuse at once when none is about to."""
+        """Wait for a replica that ran before to come back; refuse at once when none is about to.
+
+        Where autoscaling has left none, the first is started.
+        """
         while True:
+            if not self.replicas:
+                self.scale(1)
             self._refuse_unless_recovering()
             replica = self._pick()
             if replica is not None:
@@ -201,9 +219,9 @@ class Deployment:
             raise Conflict(f"Deployment {self.spec.name!r} is in state Error: {reasons}", hint="Undeploy and mend it.")
         if status is Status.ERROR:
             raise Unavailable(f"Deployment {self.spec.name!r} is in state Error: {reasons}", retry_after_s=30)
-        if all(replica.is_waiting for replica in self.replicas):
+        if self.replicas and all(replica.is_waiting for replica in self.replicas):
             raise Unavailable(f"Deployment {self.spec.name!r} is in state Starting: {reasons}", retry_after_s=5)
-        if not any(replica.has_run for replica in self.replicas):
+        if not self._has_run:
             raise Unavailable(f"Deployment {self.spec.name!r} is in state Starting; try again when it is Running.")
 
     def _refuse_poison(self, body: Buffer | Region) -> None:
@@ -213,6 +231,7 @@ class Deployment:
             raise EngineFailure("This request ended two engines a moment ago; it is refused for a minute.")
 
     def _changed(self) -> None:
+        self._has_run = self._has_run or self._pick() is not None
         waiting, self._waiting = self._waiting, []
         for waiter in waiting:
             if not waiter.done():
@@ -245,25 +264,49 @@ class Deployment:
         return [replica.name for replica in self.replicas]
 
     def _is_of_size(self, spec: DeploymentSpec) -> bool:
-        """Tell whether ``spec`` is what runs, but perhaps for the number of replicas."""
-        resources = msgspec.structs.replace(self.spec.resources, replicas=spec.resources.replicas)
+        """Tell whether ``spec`` is what runs, but perhaps for the number of replicas and how that is found."""
+        asked = spec.resources
+        resources = msgspec.structs.replace(self.spec.resources, replicas=asked.replicas, autoscale=asked.autoscale)
         return msgspec.structs.replace(self.spec, resources=resources, release_id=spec.release_id) == spec
 
     def _resize(self, spec: DeploymentSpec) -> None:
         """Have more replicas, which serve as soon as each is ready, or fewer, those first that do not run."""
         self.refusal = None
+        count = self._count(spec)
         # The rest stays as it is, even its identity: replicas that run are found by the models that they were given.
         self.spec = msgspec.structs.replace(self.spec, resources=spec.resources, release_id=spec.release_id)
-        count = spec.resources.replicas
+        self.scale(count)
+
+    def _count(self, spec: DeploymentSpec) -> int:
+        """Return how many replicas ``spec`` begins with: those that the load brought, unless it says another number."""
+        resources, scaling = spec.resources, spec.resources.autoscale
+        is_said = scaling is None or resources.replicas != self.spec.resources.replicas
+        return resources.replicas if is_said or not scaling else scaling.bounded(max(1, len(self.replicas)))
+
+    @property
+    def may_scale(self) -> bool:
+        """Whether it is neither ending nor broken, nor about to be replaced by as many replicas as there are now."""
+        is_replacing = self._replacing is not None and not self._replacing.done()
+        return not (self._is_closing or is_replacing or self.status is Status.ERROR)
+
+    def hold(self, reason: str | None) -> None:
+        """Note why there are fewer replicas than the load calls for, None when there are enough."""
+        if reason != self.held:
+            self.held = reason
+            self.tell()
+
+    def scale(self, count: int) -> None:
+        """Run ``count`` replicas: new ones serve as soon as each is ready, others finish what they owe."""
         present = sorted(self.replicas, key=lambda replica: replica.status is not Status.RUNNING)
         kept, surplus = present[:count], present[count:]
         self.replicas = [*kept, *self._make(self.spec, count - len(kept))]
         if surplus:
             self._retire(surplus)
+        self.tell()
 
     async def _replace(self, spec: DeploymentSpec) -> None:
         self.refusal = None
-        fresh = self._fresh = self._make(spec, spec.resources.replicas)
+        fresh = self._fresh = self._make(spec, self._count(spec))
         try:
             if self.status is not Status.ERROR:
                 await self._settled(fresh)
@@ -281,6 +324,7 @@ class Deployment:
             if self._fresh is fresh:
                 self._fresh = []
         self._past_restarts = self.restarts
+        self.held = None
         old, self.replicas, self.spec = self.replicas, fresh, spec
         self._changed()
         self._retire(old)

@@ -8,6 +8,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Protocol
 
 from jupyter_wallaroo.supervisor.process import HEADROOM_BYTES, EngineProcess
+from jupyter_wallaroo.supervisor.processors import thread_variables, threads
 from jupyter_wallaroo.supervisor.sidekick import SidekickProcess
 from jupyter_wallaroo.supervisor.spec import DeploymentSpec, Limits
 
@@ -29,14 +30,24 @@ class Unit:
         Those on this machine.
     memory_bytes
         What ``process`` may use; 0: no limit, or others watch it.
+    threads
+        How many threads it may compute with.
     """
 
     ip = LOOPBACK
 
-    def __init__(self, process: EngineProcess, sidekicks: list[SidekickProcess], memory_bytes: int) -> None:
+    def __init__(
+        self, process: EngineProcess, sidekicks: list[SidekickProcess], memory_bytes: int, threads: int
+    ) -> None:
         self.process = process
         self.sidekicks = sidekicks
+        self.threads = threads
         self._memory_bytes = memory_bytes
+
+    @property
+    def pids(self) -> list[int]:
+        """Those of its processes that run on this machine and do its work."""
+        return [self.process.pid, *(sidekick.process.pid for sidekick in self.sidekicks)]
 
     @property
     def labels(self) -> dict[str, str]:
@@ -135,6 +146,7 @@ class LocalLauncher:
     async def _unit(self, spec: DeploymentSpec) -> Unit:
         sidekicks: list[SidekickProcess] = []
         memory_bytes = spec.resources.memory_bytes
+        count = threads(spec.resources.cpus)
         try:
             for beside in spec.sidekicks:
                 sidekicks.append(await SidekickProcess.start(beside, self._limits.sidekick_directory))
@@ -145,10 +157,11 @@ class LocalLauncher:
                 memory_bytes=memory_bytes + HEADROOM_BYTES if memory_bytes else 0,
                 arena=self._limits.arena,
                 peers=peers,
+                variables=thread_variables(count),
             )
         except BaseException:
             await end_all(sidekicks)
             raise
         for peer in peers:
             peer.close()
-        return Unit(process, sidekicks, memory_bytes)
+        return Unit(process, sidekicks, memory_bytes, count)

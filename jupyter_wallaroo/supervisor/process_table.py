@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from jupyter_wallaroo.types.process import Identity
 
-_STATE, _PARENT, _STARTED = 0, 1, 19
+_STATE, _PARENT, _USER_TIME, _SYSTEM_TIME, _STARTED = 0, 1, 11, 12, 19
 """Fields of ``/proc/*/stat`` after the name, which may itself hold anything."""
 
 
@@ -26,6 +26,12 @@ def identity(pid: int) -> Identity | None:
 def is_alive(process: Identity) -> bool:
     """Tell whether it still runs."""
     return identity(process.pid) == process
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return how much CPU time a process has used, all its threads together; 0 when it is gone."""
+    fields = _stat(pid)
+    return (int(fields[_USER_TIME]) + int(fields[_SYSTEM_TIME])) / os.sysconf("SC_CLK_TCK") if fields else 0.0
 
 
 def carries(pid: int, mark: str) -> bool:

@@ -61,20 +61,27 @@ class SeatedUnit(Unit):
     ----------
     process
         The relay.
-    seat, pid
-        Where the engine runs, and its process id there.
+    seat, connected
+        Where the engine runs, and how.
     launcher
         Gets the seat back.
     name
         The replica's.
     """
 
-    def __init__(self, process: EngineProcess, seat: SeatAddress, pid: int, launcher: RayLauncher, name: str) -> None:
-        super().__init__(process, [], memory_bytes=0)
+    def __init__(
+        self, process: EngineProcess, seat: SeatAddress, connected: Connected, launcher: RayLauncher, name: str
+    ) -> None:
+        super().__init__(process, [], memory_bytes=0, threads=connected.threads)
         self.ip = seat.host
-        self._labels = {"pid": str(pid), "node": seat.node}
+        self._labels = {"pid": str(connected.pid), "node": seat.node}
         self._launcher = launcher
         self._name = name
+
+    @property
+    def pids(self) -> list[int]:
+        """None: what the relay uses is not what the replica does."""
+        return []
 
     @property
     def labels(self) -> dict[str, str]:
@@ -201,7 +208,7 @@ class RayLauncher:
         except BaseException:
             self.leave(name, relay)
             raise
-        yield SeatedUnit(relay, seat, _decode_connected(head).pid, self, name)
+        yield SeatedUnit(relay, seat, _decode_connected(head), self, name)
 
     def leave(self, name: str, relay: EngineProcess | None) -> None:
         """Give up the seat of a replica, or its place in the queue for one."""
@@ -248,6 +255,7 @@ class RayLauncher:
                 )
                 for beside in spec.sidekicks
             ],
+            cpus=spec.resources.cpus,
             memory_bytes=spec.resources.memory_bytes,
             load_s=self._limits.load_s,
             journal_directory=spec.journal_directory,

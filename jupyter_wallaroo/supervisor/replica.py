@@ -185,7 +185,7 @@ class Replica:
         """
         limit_s = self._limits.load_s
         calls = {sidekick.load(limit_s): repr(sidekick.spec.model.name) for sidekick in unit.sidekicks}
-        own = unit.process.call(Kind.LOAD, _encode(self._plan()), b"", time.monotonic() + limit_s)
+        own = unit.process.call(Kind.LOAD, _encode(self._plan(unit.threads)), b"", time.monotonic() + limit_s)
         calls[own] = "the engine's own models"
         try:
             done, late = await asyncio.wait(calls, timeout=limit_s, return_when=asyncio.FIRST_EXCEPTION)
@@ -225,7 +225,7 @@ class Replica:
                 unit.process.end_for(reason, is_memory=sidekick.process.was_too_large)
                 return
 
-    def _plan(self) -> Plan:
+    def _plan(self, threads: int) -> Plan:
         spec = self._spec
         return Plan(
             pipeline_name=spec.pipeline_name,
@@ -234,7 +234,7 @@ class Replica:
             steps=spec.steps,
             journal_directory=spec.journal_directory,
             replica=self.name,
-            threads=max(1, int(spec.resources.cpus)),
+            threads=threads,
             durability=self._limits.durability,
         )
 

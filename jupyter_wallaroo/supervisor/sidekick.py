@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import shutil
 import socket
 import time
@@ -14,13 +13,13 @@ import msgspec
 
 from jupyter_wallaroo.engine.frames import Kind
 from jupyter_wallaroo.supervisor.process import EngineProcess, Reply
+from jupyter_wallaroo.supervisor.processors import thread_variables, threads
 from jupyter_wallaroo.supervisor.spec import SidekickSpec
 from jupyter_wallaroo.types.plan import SidekickPlan
 
 MEMORY_HEADROOM_BYTES = 16 * 2**30
 """What the address space may be larger than the memory limit: libraries such as PyTorch map far more than they use."""
 
-_THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -58,7 +57,7 @@ class SidekickProcess:
         directory = parent / uuid.uuid4().hex
         directory.mkdir(mode=0o700)
         memory_bytes = spec.resources.memory_bytes
-        threads = dict.fromkeys(_THREAD_VARIABLES, str(_threads(spec)))
+        pools = thread_variables(threads(spec.resources.cpus))
         ours, theirs = socket.socketpair()
         try:
             with theirs:
@@ -67,7 +66,7 @@ class SidekickProcess:
                     directory,
                     memory_bytes=memory_bytes + MEMORY_HEADROOM_BYTES if memory_bytes else 0,
                     interpreter=spec.interpreter,
-                    variables={"TMPDIR": str(directory), **threads, **spec.variables},
+                    variables={"TMPDIR": str(directory), **pools, **spec.variables},
                     peers=[theirs],
                 )
         except BaseException:
@@ -78,7 +77,7 @@ class SidekickProcess:
 
     def load(self, limit_s: float) -> asyncio.Future[Reply]:
         """Have it load its model; the future fails as that of `EngineProcess.call` does."""
-        plan = SidekickPlan(model=self.spec.model, threads=_threads(self.spec))
+        plan = SidekickPlan(model=self.spec.model, threads=threads(self.spec.resources.cpus))
         return self.process.call(Kind.LOAD, _encode(plan), b"", time.monotonic() + limit_s)
 
     def check(self) -> None:
@@ -96,7 +95,3 @@ class SidekickProcess:
     async def _clean(self) -> None:
         await self.process.wait()
         await asyncio.to_thread(shutil.rmtree, self._directory, ignore_errors=True)
-
-
-def _threads(spec: SidekickSpec) -> int:
-    return max(1, math.floor(spec.resources.cpus))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import StrEnum
 from pathlib import Path
 
 from msgspec import Struct
@@ -11,12 +12,54 @@ from jupyter_wallaroo.engine.arena import Arena
 from jupyter_wallaroo.types.plan import Durability, PlannedModel, PlannedStep
 
 
+class Trigger(StrEnum):
+    """What autoscaling goes by."""
+
+    CPU = "cpu"
+    QUEUE = "queue"
+
+
+class Autoscale(Struct, frozen=True, kw_only=True):
+    """How the number of replicas follows the load.
+
+    ``cpu_utilization`` is what the replicas should use on average, in percent of their share of the processors.
+    The depths are requests in flight per replica: above ``scale_up_queue_depth`` there are more replicas, below
+    ``scale_down_queue_depth`` for ``window_s`` seconds fewer. ``minimum`` is 0 only with `Trigger.QUEUE`, where a
+    request that waits starts the first replica.
+    """
+
+    trigger: Trigger
+    minimum: int
+    maximum: int
+    cpu_utilization: float
+    scale_up_queue_depth: float
+    scale_down_queue_depth: float
+    window_s: float
+
+    @property
+    def words(self) -> str:
+        """How it goes, as statuses and differences say it."""
+        if self.trigger is Trigger.CPU:
+            goal = f"{self.cpu_utilization:g}% CPU"
+        else:
+            goal = f"{self.scale_down_queue_depth:g} to {self.scale_up_queue_depth:g} waiting requests"
+        return f"{self.minimum} to {self.maximum} replicas by {goal} each, fewer after {self.window_s:g} s"
+
+    def bounded(self, replicas: int) -> int:
+        """Return the allowed number that is nearest to ``replicas``."""
+        return min(max(replicas, self.minimum), self.maximum)
+
+
 class Resources(Struct, frozen=True, kw_only=True):
-    """What a deployment may use: copies, CPUs and memory of each; ``memory_bytes`` 0: no limit."""
+    """What a deployment may use: copies, CPUs and memory of each; ``memory_bytes`` 0: no limit.
+
+    With ``autoscale`` the copies are those it begins with.
+    """
 
     replicas: int
     cpus: float
     memory_bytes: int
+    autoscale: Autoscale | None = None
 
 
 class SidekickSpec(Struct, frozen=True, kw_only=True):
@@ -68,3 +111,5 @@ class Limits(Struct, frozen=True, kw_only=True):
     """Where each sidekick has a directory of its own."""
     arena: Arena
     """Where large request bodies lie."""
+    autoscaled_replicas: int
+    """Replicas of all deployments together up to which autoscaling adds more."""

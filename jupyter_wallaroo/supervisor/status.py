@@ -15,6 +15,7 @@ from jupyter_wallaroo.types.deployment import (
     PipelineStatuses,
     PodInfo,
     PodStatus,
+    ReplicaCounts,
     Status,
 )
 
@@ -28,8 +29,8 @@ def of(deployment: Deployment) -> DeploymentStatus:
     """
     engines = [_engine(replica, deployment.spec) for replica in deployment.replicas]
     details = [replica.reason for replica in deployment.replicas if replica.reason]
-    if deployment.refusal:
-        details.append(deployment.refusal)
+    details += [note for note in (deployment.refusal, deployment.held) if note]
+    news, scaling = deployment.news(), deployment.spec.resources.autoscale
     return DeploymentStatus(
         status=deployment.status,
         details=details,
@@ -37,6 +38,11 @@ def of(deployment: Deployment) -> DeploymentStatus:
         engine_lbs=[_load_balancer(deployment.lb_name)],
         sidekicks=[_sidekick(replica, spec) for replica in deployment.replicas for spec in deployment.spec.sidekicks],
         helm=[],
+        replicas=ReplicaCounts(
+            wanted=news.replicas_wanted,
+            running=news.replicas_running,
+            autoscale=scaling.words if scaling else None,
+        ),
     )
 
 

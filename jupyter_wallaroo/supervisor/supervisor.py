@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from jupyter_wallaroo.errors import WallarooError
 from jupyter_wallaroo.supervisor.analyst import AnalystProcess
 from jupyter_wallaroo.supervisor.archivist import ArchivistProcess
+from jupyter_wallaroo.supervisor.autoscaler import Autoscaler
 from jupyter_wallaroo.supervisor.deployment import Deployment
 from jupyter_wallaroo.supervisor.launch import Launcher
 from jupyter_wallaroo.supervisor.process import EngineGone
@@ -48,6 +49,7 @@ class Supervisor:
         self._limits = limits
         self._archive = archive
         self.launcher = launcher
+        self._autoscaler = Autoscaler(limits.autoscaled_replicas)
         self.log_bytes: dict[str, int] = {}
         """What the log of each pipeline takes on disk, by the name of its directory, as last looked at."""
         self._notify = notify
@@ -140,6 +142,7 @@ class Supervisor:
             for deployment in self._deployments.values():
                 deployment.check(now)
             self.launcher.check(now)
+            self._autoscaler.check(self._deployments.values(), now)
             self.archivist.check(now)
             self.analyst.check(now)
 

@@ -154,6 +154,17 @@ class EngineStatus(PodStatus, frozen=True, kw_only=True):
     model_statuses: ModelStatuses
 
 
+class ReplicaCounts(Struct, frozen=True, kw_only=True):
+    """How many engines there are to be and how many run; ``autoscale`` says by which load that number is found.
+
+    It is None where the number is fixed.
+    """
+
+    wanted: int
+    running: int
+    autoscale: str | None
+
+
 class DeploymentStatus(Struct, frozen=True, kw_only=True):
     """``status/get_deployment``'s answer (S1-26), computed from the processes."""
 
@@ -163,3 +174,5 @@ class DeploymentStatus(Struct, frozen=True, kw_only=True):
     engine_lbs: list[PodStatus]
     sidekicks: list[PodStatus]
     helm: list[PodStatus]
+    replicas: ReplicaCounts | None = None
+    """Ours; other servers do not say it."""

@@ -15,6 +15,7 @@ from jupyter_wallaroo.types.names import instant_of
 
 if TYPE_CHECKING:  # importing the extension stays cheap: only what is told is made here
     from jupyter_wallaroo.types.assay_definition import StoredAssay
+    from jupyter_wallaroo.types.connection import Connection
     from jupyter_wallaroo.types.model import ModelVersion
     from jupyter_wallaroo.types.orchestration import StoredOrchestration
     from jupyter_wallaroo.types.task import StoredRun, StoredTask
@@ -68,16 +69,52 @@ class PipelineAction(StrEnum):
 
     CREATED = "created"
     VERSION_ADDED = "version_added"
+    REMOVED = "removed"
 
 
 class PipelineChanged(Struct, frozen=True, kw_only=True):
-    """A pipeline was made, or has a new version."""
+    """A pipeline was made, has a new version, or was removed; ``version`` is its newest one."""
 
     pipeline_id: int
     pipeline: str
     workspace_id: int
     version: str
     action: PipelineAction
+
+
+class ConnectionAction(StrEnum):
+    """What became of a connection."""
+
+    CREATED = "created"
+    ADDED = "added_to_workspace"
+    REMOVED = "removed_from_workspace"
+    DELETED = "deleted"
+
+
+class ConnectionChanged(Struct, frozen=True, kw_only=True):
+    """A connection was made, deleted, or linked to a workspace or no longer; nothing of its details is told.
+
+    ``workspace_id`` is of the link, None where the event is about the connection itself.
+    """
+
+    connection_id: str
+    connection: str
+    type: str
+    workspace_id: int | None
+    action: ConnectionAction
+
+    @classmethod
+    def of(
+        cls, connection: Connection, action: ConnectionAction, *, workspace_id: int | None = None
+    ) -> ConnectionChanged:
+        """Return the event for a connection."""
+        return cls(
+            connection_id=connection.id,
+            connection=connection.name,
+            type=connection.type,
+            workspace_id=workspace_id,
+            action=action,
+        )
 
 
 class AssayAction(StrEnum):
@@ -131,13 +168,18 @@ class AssayChanged(Struct, frozen=True, kw_only=True):
 
 
 class TaskChanged(Struct, frozen=True, kw_only=True):
-    """A task was made, killed, paused or goes on; ``status`` is that of ``task/get_by_id``."""
+    """A task was made, killed, paused or goes on; ``status`` is that of ``task/get_by_id``.
+
+    ``schedule`` has the five fields of cron and ``time_zone`` its IANA name, both None where it has no schedule.
+    """
 
     task_id: str
     task: str | None
     workspace_id: int
     run_type: str
     status: str
+    schedule: str | None
+    time_zone: str | None
 
 
 class TaskRunChanged(Struct, frozen=True, kw_only=True):
@@ -223,6 +265,7 @@ Event: TypeAlias = (
     DeploymentChanged
     | ModelChanged
     | PipelineChanged
+    | ConnectionChanged
     | AssayChanged
     | OrchestrationChanged
     | RunChanged

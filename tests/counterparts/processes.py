@@ -29,8 +29,8 @@ def free_port() -> int:
 @contextlib.contextmanager
 def listening(
     command: list[str], port: int, log: Path, *, env: Mapping[str, str] | None = None, **identity: Any
-) -> Iterator[None]:
-    """Run a program until the ``with`` ends; it begins when the port is open.
+) -> Iterator[int]:
+    """Run a program until the ``with`` ends, and yield its process id when the port is open.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def listening(
             if process.poll() is not None or time.monotonic() > until:
                 raise RuntimeError(f"{command[0]} did not start:\n{log.read_text(errors='replace')[-2000:]}")
             time.sleep(0.02)
-        yield
+        yield process.pid
     finally:
         process.terminate()
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,14 @@ import pytest
 from jupyter_wallaroo.demo.server import PrivateServer
 from jupyter_wallaroo.errors import InvalidInput, InvalidRequest
 from jupyter_wallaroo.sdk import Client
-from jupyter_wallaroo.sdk.object import DeploymentError, EntityNotFoundError, InferenceError, InferenceTimeoutError
+from jupyter_wallaroo.sdk.object import (
+    CommunicationError,
+    DeploymentError,
+    EntityNotFoundError,
+    InferenceError,
+    InferenceInputError,
+    InferenceTimeoutError,
+)
 from jupyter_wallaroo.sdk.pipeline import Pipeline
 from tests import models
 from tests.sdk.conftest import endpoint, unique
@@ -278,6 +286,100 @@ def test_a_part_that_fails_says_why_in_its_rows(summing: Pipeline) -> None:
     assert list(chosen.columns) == ["out.y", "error"]
     every = asyncio.run(summing.parallel_infer(frame[1:2]))
     assert list(every.columns) == ["in.tensor", "error"]
+
+
+def test_a_list_of_inputs_gives_a_list_of_results(summing: Pipeline) -> None:
+    """The form of 2023, in the order of the list; one that fails is raised."""
+    tensors = [pd.DataFrame({"tensor": [[float(number)] * 3]}) for number in range(1, 20)]
+    results = asyncio.run(summing.parallel_infer(tensor_list=tensors, num_parallel=4, retries=2))
+    expected = [summing.infer(tensor)["out.y"].tolist() for tensor in tensors]
+    assert [result["out.y"].tolist() for result in results] == expected
+    mixed = asyncio.run(summing.parallel_infer([FRAME, {"tensor": [[1, 2, 3]]}]))
+    assert mixed[0]["out.y"].tolist() == [[6.0], [15.0]]
+    assert mixed[1][0]["outputs"][0]["Float"]["data"] == [6.0]
+    with pytest.raises(InferenceError, match="tensor"):
+        asyncio.run(summing.parallel_infer([FRAME, pd.DataFrame({"wrong": [1]}), FRAME]))
+
+
+class Flaky(httpx.AsyncBaseTransport):
+    """Answers as told: an exception is raised, a response given; counts."""
+
+    def __init__(self, *answers: httpx.Response | Exception) -> None:
+        self.answers = list(answers)
+        self.asked = 0
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.asked += 1
+        answer = self.answers[min(self.asked, len(self.answers)) - 1]
+        if isinstance(answer, Exception):
+            raise answer
+        answer.request = request
+        return answer
+
+
+LOST, LATE = httpx.ReadError("cut"), httpx.ReadTimeout("late")
+OVER = httpx.Response(504, json={"message": "The time limit of 1 s.", "code": 504})
+GONE = httpx.Response(502, text="Bad Gateway")
+BUSY = httpx.Response(429, headers={"Retry-After": "0"}, json={"message": "Busy.", "code": 429})
+GOOD = httpx.Response(200, json=[{"outputs": []}])
+WRONG = httpx.Response(400, json={"message": "Column.", "code": 400})
+
+
+@pytest.mark.parametrize(
+    ("answers", "retries", "asked", "error"),
+    [
+        ([LOST, GOOD], 2, 2, None),
+        ([LATE, OVER, GONE, GOOD], 4, 4, None),
+        ([BUSY, BUSY, GOOD], None, 3, None),
+        ([LOST, GOOD], None, 1, CommunicationError),
+        ([LOST, GOOD], 1, 1, CommunicationError),
+        ([LATE], 3, 3, InferenceTimeoutError),
+        ([OVER], 2, 2, InferenceTimeoutError),
+        ([GONE], 2, 2, CommunicationError),
+        ([WRONG, GOOD], 5, 1, InferenceInputError),
+    ],
+)
+def test_retries_are_for_what_got_lost(
+    summing: Pipeline,
+    answers: list[httpx.Response | Exception],
+    retries: int | None,
+    asked: int,
+    error: type[Exception] | None,
+) -> None:
+    """They count all attempts, as the vendor's (contract/inference.md); busy servers are asked again without."""
+    transport = Flaky(*answers)
+
+    async def ask() -> Any:
+        async with httpx.AsyncClient(transport=transport) as session:
+            return await summing.async_infer({"tensor": [[1, 2, 3]]}, session, retries=retries)
+
+    if error is None:
+        assert asyncio.run(ask()) == [{"outputs": []}]
+    else:
+        with pytest.raises(error):
+            asyncio.run(ask())
+    assert transport.asked == asked
+
+
+@pytest.mark.parametrize("retries", [-1, 1.5, True, "2"])
+def test_retries_are_a_number(summing: Pipeline, retries: Any) -> None:
+    with pytest.raises(InvalidRequest, match="retries: expected"):
+        asyncio.run(summing.parallel_infer(FRAME, retries=retries))
+
+
+def test_a_coroutine_that_is_ended_ends_its_requests(wl: Client, tmp_path: Path) -> None:
+    """At once, however long they would have taken."""
+    (tmp_path / "slow.onnx").write_bytes(models.slow(turns=30_000_000))
+    model = wl.upload_model("slower", tmp_path / "slow.onnx").configure(tensor_fields=["tensor"])
+    pipeline = wl.build_pipeline(unique("slower")).add_model_step(model).deploy()
+    rows = pd.DataFrame({"tensor": [[1.5]] * 4})
+    begun = time.monotonic()
+    try:
+        with pytest.raises(TimeoutError):
+            asyncio.run(asyncio.wait_for(pipeline.parallel_infer(rows, timeout=60), 0.5))
+        assert time.monotonic() - begun < 5
+    finally:
+        pipeline.undeploy()
 
 
 @pytest.mark.parametrize("tensor", [{"tensor": [[1, 2, 3]]}, FRAME.head(0)])

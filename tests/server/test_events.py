@@ -22,7 +22,8 @@ from jupyter_wallaroo.demo.server import PrivateServer
 from jupyter_wallaroo.server.events import SCHEMA_IDS, SCHEMAS, EventBus
 from jupyter_wallaroo.types.event import Event, ModelChanged
 from tests import models
-from tests.deploying import begin_conversion, deploy, post, upload, wait_running
+from tests.applying import apply
+from tests.deploying import begin_conversion, default_workspace, deploy, post, upload, wait_running
 
 LIMIT_S = 30.0
 
@@ -100,6 +101,47 @@ def test_a_replacement_that_is_not_taken_is_told(server: PrivateServer, client: 
     assert "was not taken" in events[-1]["reason"]
     assert (events[-1]["status"], events[-1]["replicas_running"]) == ("Running", 1)
     post(client, "pipelines/undeploy", deployment_id=deployed.deployment_id)
+
+
+def test_the_end_of_a_pipeline_is_told(server: PrivateServer, client: httpx.Client) -> None:
+    """With its id, for a list that shows it; a removal that is only planned is not told."""
+    name = f"removed-{uuid.uuid4().hex[:8]}"
+
+    def act() -> None:
+        apply(client, {"name": name, "state": "present", "definition": {}})
+        apply(client, {"name": name, "state": "absent"}, dry_run=True)
+        apply(client, {"name": name, "state": "absent"})
+
+    events = heard(server, act, lambda event: event.get("pipeline") == name and event.get("action") == "removed")
+    own = [event for event in events if event.get("pipeline") == name]
+    assert [event["action"] for event in own] == ["created", "removed"]
+    assert {(event["pipeline_id"], event["version"], event["workspace_id"]) for event in own} == {
+        (own[0]["pipeline_id"], own[0]["version"], own[0]["workspace_id"])
+    }
+
+
+def test_the_life_of_a_connection_is_told(server: PrivateServer, client: httpx.Client) -> None:
+    """Made, linked, unlinked, deleted; never with its details."""
+    name, secret = f"told-{uuid.uuid4().hex[:8]}", uuid.uuid4().hex
+    workspace_id = default_workspace(client)
+
+    def act() -> None:
+        key = post(client, "connections/create", name=name, type="S3", details={"secret": secret})["id"]
+        link = {"connection_id": key, "workspace_id": workspace_id}
+        post(client, "connections/add_to_workspace", **link)
+        for path, body in (("remove_from_workspace", link), ("delete", {"name": name})):
+            assert client.post(f"connections/{path}", json=body).is_success
+
+    events = heard(server, act, lambda event: event.get("connection") == name and event["action"] == "deleted")
+    own = [event for event in events if event.get("connection") == name]
+    assert [(event["action"], event["workspace_id"]) for event in own] == [
+        ("created", None),
+        ("added_to_workspace", workspace_id),
+        ("removed_from_workspace", workspace_id),
+        ("deleted", None),
+    ]
+    assert len({event["connection_id"] for event in own}) == 1 and own[0]["type"] == "S3"
+    assert secret not in json.dumps(events)
 
 
 def test_a_conversion_is_told_step_by_step(server: PrivateServer, client: httpx.Client) -> None:

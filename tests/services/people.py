@@ -13,6 +13,7 @@ from jupyter_wallaroo.services.workspaces import WorkspaceService
 from jupyter_wallaroo.store.db import Store
 from jupyter_wallaroo.store.secrets import Keyring
 from jupyter_wallaroo.types.caller import Caller
+from jupyter_wallaroo.types.event import Event
 from jupyter_wallaroo.types.workspace import CreateWorkspace
 
 
@@ -21,11 +22,12 @@ class House:
 
     def __init__(self, directory: Path) -> None:
         self.store = Store(directory)
+        self.events: list[Event] = []
         self.key_path = directory / "secrets.key"
         self.users = UserService(self.store)
         self.workspaces = WorkspaceService(self.store)
         self.workspace_users = WorkspaceUserService(self.store, self.workspaces)
-        self.connections = ConnectionService(self.store, Keyring(self.key_path), self.workspaces)
+        self.connections = ConnectionService(self.store, Keyring(self.key_path), self.workspaces, self.events.append)
 
     async def call_as(self, name: str) -> Caller:
         return Caller(await self.users.identify(name, name.title()), "http://127.0.0.1/wallaroo/v1/api")

@@ -38,6 +38,7 @@ def read(config: dict[str, Any]) -> tuple[int, float, int]:
         ({"engine": {"autoscale": {"replica_min": 2, "replica_max": 5, "type": "cpu"}}}, (2, 1.0, 2**30)),
         ({"engine": {"autoscale": {"replica_min": 0, "replica_max": 5}}}, (1, 1.0, 2**30)),
         ({"engine": {"replicas": 4, "autoscale": {"replica_min": 2}}}, (4, 1.0, 2**30)),
+        ({"engine": {"replicas": 4, "autoscale": {"replica_min": 1, "replica_max": 3}}}, (3, 1.0, 2**30)),
         ({"engine": {"arch": "x86", "accel": "none", "gpu": 1, "image": "x", "node_selector": "k=v"}}, (1, 1.0, 2**30)),
         ({"workspace_id": 3, "later": {"unknown": [1]}}, (1, 1.0, 2**30)),
     ],
@@ -80,7 +81,7 @@ def test_amounts_of_memory(text: Any, expected: int) -> None:
             ({"engine": {"replicas": value}}, "engine.replicas should be a whole number from 1 to 64")
             for value in (0, -1, 65, 1.5, "2", True, [], 10**30)
         ),
-        ({"engine": {"autoscale": {"replica_min": "two"}}}, "engine.replicas should be a whole number"),
+        ({"engine": {"autoscale": {"replica_min": "two"}}}, "engine.autoscale.replica_min should be a whole number"),
         *(
             ({"engine": {"cpu": value}}, "engine.cpu should be a number above 0")
             for value in (0, -1, "many", "nan", "inf", [], {}, 10**6)

@@ -35,6 +35,8 @@ def _facts(pipeline: Pipeline, found: State) -> Facts:
     }
     if found.facts is not None:
         facts["url"] = pipeline.url()
+        if found.facts.replicas is not None and found.facts.replicas.autoscale:
+            facts["autoscale"] = found.facts.replicas.autoscale
     if found.reasons:
         facts["because"] = " ".join(found.reasons)
     return Facts("", facts)

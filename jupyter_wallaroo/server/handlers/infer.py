@@ -2,54 +2,21 @@
 
 from __future__ import annotations
 
-import re
 import time
-from functools import lru_cache
 from http import HTTPStatus
 
 from tornado.web import authenticated, stream_request_body
 
 from jupyter_wallaroo.engine.arena import Region
-from jupyter_wallaroo.errors import InvalidRequest, Unavailable
+from jupyter_wallaroo.errors import Unavailable
 from jupyter_wallaroo.server.handlers.json_body import BodyHandler
 from jupyter_wallaroo.store.task_scope import Key
 from jupyter_wallaroo.supervisor.deployment import Deployment
-from jupyter_wallaroo.types.plan import Answered, MediaType
+from jupyter_wallaroo.types.media import negotiate
+from jupyter_wallaroo.types.plan import Answered
 
 SHARED_FROM_BYTES = 64 * 1024
 """From this size on a body is passed to engines by its place in shared memory."""
-
-ARROW_TYPES = ("application/vnd.apache.arrow.file", "application/vnd.apache.arrow.stream")
-
-
-@lru_cache(maxsize=256)
-def negotiate(content_type: str, accept: str) -> tuple[MediaType, MediaType]:
-    """Return the formats of the body and of the answer (contract/inference.md).
-
-    An answer is Arrow when asked for, records for records, and the legacy list for everything else.
-
-    Raises
-    ------
-    InvalidRequest
-        The body is of a type that is not read.
-    """
-    kind, _, parameters = content_type.lower().partition(";")
-    kind = kind.strip()
-    accept = accept.lower()
-    if kind in ARROW_TYPES:
-        content = MediaType.ARROW
-    elif kind in ("application/json", ""):
-        is_records = re.search(r"format\s*=\s*\"?pandas-records", parameters) is not None
-        content = MediaType.RECORDS if is_records else MediaType.TENSORS
-    else:
-        raise InvalidRequest(
-            f"Bodies of type {kind[:60]!r} are not read here; expected application/json or {MediaType.ARROW.value}."
-        )
-    if any(arrow in accept for arrow in ARROW_TYPES):
-        return content, MediaType.ARROW
-    if content is MediaType.RECORDS or "pandas-records" in accept:
-        return content, MediaType.RECORDS
-    return content, MediaType.TENSORS
 
 
 @stream_request_body
