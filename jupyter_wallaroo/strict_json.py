@@ -58,12 +58,6 @@ def decode_document(body: Buffer) -> Any:
     return value
 
 
-def has_booleans(body: Buffer) -> bool:
-    """Tell whether a JSON body may hold a boolean; when not, nobody needs to look for one in its values."""
-    text = bytes(body)
-    return b"true" in text or b"false" in text
-
-
 def check_depth(value: Any) -> None:
     """Refuse a value nested deeper than `MAX_DEPTH`."""
     level = [value]

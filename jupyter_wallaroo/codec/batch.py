@@ -30,7 +30,8 @@ class Decoded:
     """A request body: its rows and columns, not yet fitted to any model."""
 
     rows: int
-    columns: dict[str, Cells | pa.Array]
+    columns: dict[str, Cells | Column]
+    """JSON cells or Arrow arrays; tensors where several requests were made one, as the inputs want them."""
     has_booleans: bool = True
     """Whether there may be JSON booleans in it, which must not be taken for numbers."""
 
@@ -60,6 +61,25 @@ class Answer:
     """By validation, which rows it marks."""
     dropped: list[str] = field(default_factory=list)
 
+    def cut(self, start: int, stop: int, request: dict[str, Cells | Column]) -> Answer:
+        """Return the rows from ``start`` to ``stop`` as an answer to ``request``, whose columns those rows are."""
+        return Answer(
+            stop - start,
+            request,
+            _cut(self.outputs, start, stop),
+            self.time_ms,
+            self.elapsed_ns,
+            self.last_model,
+            self.pipeline_version,
+            self.partition,
+            self.model_name,
+            self.model_version,
+            self.pipeline_name,
+            {group: _cut(batch, start, stop) for group, batch in self.others.items()},
+            {name: marked[start:stop] for name, marked in self.anomalies.items()},
+            self.dropped,
+        )
+
     def anomaly_counts(self) -> Tensor:
         """Return how many validations mark each row, as uint32."""
         counts = np.zeros(self.rows, np.uint32)
@@ -71,7 +91,13 @@ class Answer:
         """Return the names of the validations that mark each row."""
         if not self.anomalies:
             return [[]] * self.rows
-        return [[name for name, marked in self.anomalies.items() if marked[row]] for row in range(self.rows)]
+        names = list(self.anomalies)
+        marks = zip(*(marked.tolist() for marked in self.anomalies.values()), strict=True)
+        return [[name for name, marked in zip(names, row, strict=True) if marked] for row in marks]
+
+
+def _cut(batch: Batch, start: int, stop: int) -> Batch:
+    return {name: column[start:stop] for name, column in batch.items()}
 
 
 def python_values(column: Cells | Column) -> list[Any]:

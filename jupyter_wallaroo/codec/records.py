@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 from msgspec import Raw
 
 from jupyter_wallaroo import strict_json
-from jupyter_wallaroo.codec.batch import Answer, Decoded, python_values
+from jupyter_wallaroo.codec import scanning
+from jupyter_wallaroo.codec.batch import Answer, Cells, Column, Decoded, python_values
 from jupyter_wallaroo.codec.selection import Selection
 from jupyter_wallaroo.errors import InvalidInput
 
@@ -43,9 +46,9 @@ def from_rows(rows: Any, body: strict_json.Buffer) -> Decoded:
         same = False
     if not same:
         _explain(rows, names)
-    if bytes(body).count(b":") != len(rows) * len(names):
+    if scanning.colons(body) != len(rows) * len(names):
         strict_json.check_duplicates(body)
-    return Decoded(len(rows), columns, strict_json.has_booleans(body))
+    return Decoded(len(rows), columns, scanning.may_hold_booleans(body))
 
 
 def _explain(rows: list[Any], names: list[str]) -> None:
@@ -73,6 +76,16 @@ def encode(answer: Answer, selection: Selection) -> bytes:
     Both ``check_failures`` (2023) and ``anomaly.count`` (2024 and later) are written (A14). ``in`` fields are in
     alphabetical order (S2-34).
     """
+    return _encode(_rows(answer, selection))
+
+
+def encode_each(answer: Answer, selection: Selection, ends: Sequence[int]) -> list[bytes]:
+    """Return an answer to several requests, written at once, as one body for each; ``ends`` are of their rows."""
+    rows = _rows(answer, selection)
+    return [_encode(rows[start:end]) for start, end in itertools.pairwise((0, *ends))]
+
+
+def _rows(answer: Answer, selection: Selection) -> list[Row]:
     rows: list[Row] = [{} for _ in range(answer.rows)]
     for group, fields in groups(answer, selection):
         if isinstance(fields, dict):
@@ -83,7 +96,7 @@ def encode(answer: Answer, selection: Selection) -> bytes:
         else:
             for row in rows:
                 row[group] = fields
-    return _encode(rows)
+    return rows
 
 
 def groups(answer: Answer, selection: Selection) -> list[tuple[str, Any]]:
@@ -92,22 +105,20 @@ def groups(answer: Answer, selection: Selection) -> list[tuple[str, Any]]:
     if selection.wants("time"):
         found.append(("time", answer.time_ms))
     for group, columns in (("in", answer.request), ("out", answer.outputs), *answer.others.items()):
-        if selection.may_want(group):
-            names = sorted(columns) if group == "in" else list(columns)
-            fields = {name: python_values(columns[name]) for name in names if selection.wants(group, name)}
-            if fields:
-                found.append((group, fields))
+        names = selection.leaves(group, tuple(sorted(columns) if group == "in" else columns))
+        if names:
+            found.append((group, {name: python_values(columns[name]) for name in names}))
     if selection.wants("check_failures"):
         found.append(("check_failures", answer.failures()))
-    if selection.may_want("anomaly"):
-        marked = {"count": answer.anomaly_counts(), **answer.anomalies}
-        wanted = {name: python_values(column) for name, column in marked.items() if selection.wants("anomaly", name)}
-        if wanted:
-            found.append(("anomaly", wanted))
-    if selection.may_want("metadata"):
-        shared = {name: value for name, value in metadata(answer).items() if selection.wants("metadata", name)}
-        if shared:
-            found.append(("metadata", {name: [Raw(_encode(value))] * answer.rows for name, value in shared.items()}))
+    marks = selection.leaves("anomaly", ("count", *answer.anomalies))
+    if marks:
+        counts = answer.anomaly_counts() if answer.anomalies else [0] * answer.rows
+        marked: dict[str, Cells | Column] = {"count": counts, **answer.anomalies}
+        found.append(("anomaly", {name: python_values(marked[name]) for name in marks}))
+    shared = metadata(answer)
+    facts = selection.leaves("metadata", tuple(shared))
+    if facts:
+        found.append(("metadata", {name: [Raw(_encode(shared[name]))] * answer.rows for name in facts}))
     return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,7 @@ class Selection:
     dataset: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     separator: str | None = None
+    _known: dict[tuple[str, tuple[str, ...]], tuple[str, ...]] = field(default_factory=dict, compare=False, repr=False)
 
     def wants(self, group: str, leaf: str | None = None) -> bool:
         """Tell whether ``group`` (or ``group.leaf``) is to be written."""
@@ -32,6 +33,16 @@ class Selection:
         if group in self.exclude or path in self.exclude:
             return False
         return not self.dataset or "*" in self.dataset or group in self.dataset or path in self.dataset
+
+    def leaves(self, group: str, names: tuple[str, ...]) -> tuple[str, ...]:
+        """Return those fields of ``group`` that are to be written; what was asked once is remembered."""
+        key = group, names
+        found = self._known.get(key)
+        if found is None:
+            if len(self._known) > 100:
+                self._known.clear()
+            found = self._known[key] = tuple(name for name in names if self.wants(group, name))
+        return found
 
     def may_want(self, group: str) -> bool:
         """Tell whether any field of ``group`` may be written."""

@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 
 from jupyter_wallaroo import strict_json
-from jupyter_wallaroo.codec import records
+from jupyter_wallaroo.codec import records, scanning
 from jupyter_wallaroo.codec.batch import Answer, Column, Decoded
 from jupyter_wallaroo.errors import InvalidInput
 
@@ -49,9 +49,9 @@ def decode(body: strict_json.Buffer) -> tuple[Decoded, bool]:
             raise InvalidInput(f"Tensor {name!r}: expected a non-empty list with one entry per row.")
     if len(set(lengths.values())) > 1:
         raise InvalidInput(f"Tensors have different numbers of rows: {lengths}.")
-    if bytes(body).count(b":") != len(value):
+    if scanning.colons(body) != len(value):
         strict_json.check_duplicates(body)
-    return Decoded(next(iter(lengths.values())), value, strict_json.has_booleans(body)), False
+    return Decoded(next(iter(lengths.values())), value, scanning.may_hold_booleans(body)), False
 
 
 def encode(answer: Answer) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -13,6 +13,7 @@ import msgspec
 from jupyter_wallaroo.types.plan import Start
 
 if TYPE_CHECKING:
+    from jupyter_wallaroo.engine.frames import Buffer, Kind
     from jupyter_wallaroo.engine.process import Handler, Worker
 
 
@@ -29,7 +30,19 @@ def main(text: str) -> None:
     async def serve() -> None:
         await _worker(start, peers).serve(*sockets)
 
-    asyncio.run(serve())
+    with asyncio.Runner(loop_factory=_loop_factory(start.role)) as runner:
+        runner.run(serve())
+
+
+def _loop_factory(role: str) -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Return what makes a replica's event loop: uvloop where it is there, else asyncio's own."""
+    if role != "replica":
+        return None
+    try:
+        import uvloop
+    except ImportError:  # no build for this interpreter
+        return None
+    return uvloop.new_event_loop
 
 
 def _worker(start: Start, peers: list[socket.socket]) -> Worker:
@@ -40,9 +53,19 @@ def _worker(start: Start, peers: list[socket.socket]) -> Worker:
         from jupyter_wallaroo.engine.replica import Replica
         from jupyter_wallaroo.engine.sent_journal import SentJournal
 
-        sent = SentJournal(lambda *frame: worker.send(*frame)) if start.sends_journal else None  # noqa: PLW0108
+        def send(kind: Kind, head: bytes, body: Buffer) -> None:
+            worker.send(kind, head, body)
+
+        sent = SentJournal(send) if start.sends_journal else None
         replica = Replica(attach(*start.arena) if start.arena else b"", peers, sent)
-        worker = Worker(replica.handlers(), replica.queues())
+        queues = replica.queues()
+        if start.door is not None:
+            from jupyter_wallaroo.engine.door.door import Door
+            from jupyter_wallaroo.engine.scoreboard import Scoreboard
+
+            listener, page = start.door
+            queues |= Door(socket.socket(fileno=listener), Scoreboard(page), replica.submit, send).queues()
+        worker = Worker(replica.handlers(), queues)
         return worker
     return Worker(_handlers(start))
 

@@ -35,6 +35,10 @@ class Kind(IntEnum):
     COUNT = 7
     ANALYZE = 8
     SAMPLE = 9
+    OPEN = 10
+    RETIRE = 11
+    ASK = 12
+    VERDICT = 13
     ANSWER = 16
     FAILURE = 17
     JOURNAL = 18

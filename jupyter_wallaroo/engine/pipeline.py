@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from jupyter_wallaroo.codec import arrow
-from jupyter_wallaroo.codec.batch import Answer, Batch, Cells, Decoded, Tensor, arrow_array
+from jupyter_wallaroo.codec.batch import Answer, Batch, Cells, Column, Decoded, Tensor, arrow_array
 from jupyter_wallaroo.engine.combining import averaged, selected
 from jupyter_wallaroo.engine.peer import Peer
 from jupyter_wallaroo.engine.splits import by_chance, by_key, marks, rows_of, together
@@ -232,12 +232,12 @@ class Pipeline:
             elapsed.append(time.perf_counter_ns() - started)
         return run.result(elapsed)
 
-    def answer(self, request: Decoded, result: Result, *, time_ms: int, parse_ns: int) -> Answer:
-        """Return the result as something a codec can write."""
+    def answer(self, rows: int, result: Result, *, time_ms: int, parse_ns: int) -> Answer:
+        """Return the result as something a codec can write, once it has been told what was sent."""
         assert self._last is not None, "what has run has a model"
         return Answer(
-            rows=request.rows,
-            request=dict(request.columns),
+            rows=rows,
+            request={},
             outputs=result.outputs,
             others=result.others,
             anomalies=result.anomalies,
@@ -286,11 +286,11 @@ def _logged(request: Decoded, used: Batch) -> Batch:
     for name, cells in request.columns.items():
         path = f"in.{name}"
         if path not in logged:
-            logged[path] = _unused(name, cells)
+            logged[path] = unused(name, cells)
     return logged
 
 
-def _unused(name: str, cells: Cells | pa.Array) -> pa.Array:
+def unused(name: str, cells: Cells | Column) -> Column:
     """Return a column that no model uses; it is logged all the same (contract/inference.md)."""
     if not isinstance(cells, list):
         return cells

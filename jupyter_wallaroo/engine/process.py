@@ -42,7 +42,7 @@ class Reply(Protocol):
         """Send why there is none; what is no `WallarooError` is a bug of ours, see `refusal`."""
 
 
-Queue = Callable[[bytes, Buffer, Reply], None]
+Queue = Callable[[bytes, Buffer, "FrameReply"], None]
 """Takes a frame's head and body, and answers when it has worked on it, perhaps together with others."""
 
 

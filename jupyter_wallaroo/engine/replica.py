@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import socket
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,11 +13,12 @@ import msgspec
 import numpy as np
 
 from jupyter_wallaroo.codec import arrow, records, tensors
-from jupyter_wallaroo.codec.batch import Answer, Decoded
-from jupyter_wallaroo.codec.selection import Selection
+from jupyter_wallaroo.engine.answers import Writer
+from jupyter_wallaroo.engine.batching import Batches, Waiting, settings_of
 from jupyter_wallaroo.engine.frames import Buffer, Kind
+from jupyter_wallaroo.engine.joining import Fitted, Joiner, NotTogether, joined
 from jupyter_wallaroo.engine.peer import Peer
-from jupyter_wallaroo.engine.pipeline import Pipeline, journal_columns
+from jupyter_wallaroo.engine.pipeline import Pipeline, Result, journal_columns
 from jupyter_wallaroo.engine.process import Handler, Queue, Reply, ping
 from jupyter_wallaroo.errors import DeadlineExceeded, EngineFailure, StorageFull
 from jupyter_wallaroo.segments.journal import Extra, Journal
@@ -49,7 +51,9 @@ class Replica:
         self._pipeline: Pipeline | None = None
         self._journal: Journal | None = None
         self._layout = Layout((), (), "", "", "")
-        self._selections: dict[tuple[tuple[str, ...], tuple[str, ...], str | None], Selection] = {}
+        self._joiner: Joiner | None = None
+        self._batches = Batches(self)
+        self._writer = Writer()
 
     def handlers(self) -> dict[int, Handler]:
         """Return what a replica answers at once."""
@@ -68,13 +72,8 @@ class Replica:
         self.submit(request, body, reply)
 
     def submit(self, request: InferRequest, body: Buffer, reply: Reply) -> None:
-        """Take one inference from whichever door, and reply when it has run."""
-        try:
-            said, encoded = self.infer(request, body)
-        except Exception as error:  # noqa: BLE001  whatever it was, it is this request's alone
-            reply.refuse(error)
-        else:
-            reply.answer(said, encoded)
+        """Take one inference from whichever door, and reply when it has run, perhaps together with others."""
+        self._batches.add(Waiting(request, body, reply))
 
     def load(self, head: bytes, body: Buffer) -> tuple[bytes, Buffer]:
         """Load the models of a `Plan`, run nothing yet, and answer `Loaded`."""
@@ -83,6 +82,10 @@ class Replica:
         pipeline = Pipeline(plan, self._sidekicks)
         self._journal = Journal(self._sink or JournalFiles(Path(plan.journal_directory), plan.durability), plan.replica)
         self._layout = Layout((), (), pipeline.last_model, plan.pipeline_version, plan.replica)
+        self._joiner = Joiner(pipeline)
+        if self._joiner.why_not is not None:
+            print(f"Requests are run one by one: {self._joiner.why_not}.", file=sys.stderr)  # noqa: T201
+        self._batches = Batches(self, settings_of([model.batching for model in plan.models]))
         self._pipeline = pipeline
         gc.collect()
         gc.freeze()  # what is loaded stays; looking through it again and again took up to 35 ms of a request
@@ -95,7 +98,7 @@ class Replica:
         return b"", b""
 
     def infer(self, request: InferRequest, body: Buffer) -> tuple[Answered, bytes]:
-        """Answer one inference; it is in the journal before this returns.
+        """Answer one inference by itself; it is in the journal before this returns.
 
         Raises
         ------
@@ -106,46 +109,87 @@ class Replica:
         StorageFull
             It could not be logged.
         """
+        waiting = Waiting(request, body)
+        self._decode(waiting)
+        return self._answered([waiting])[0]
+
+    def decode(self, waiting: Waiting) -> bool:
+        """Read a request's columns unless that was done; False when it was refused instead."""
+        try:
+            self._decode(waiting)
+        except Exception as error:  # noqa: BLE001  whatever it was, it is this request's alone
+            waiting.refuse(error)
+            return False
+        return True
+
+    def fit(self, waiting: Waiting) -> Fitted | None:
+        """Return a decoded request as a part of others, None when it has to be run alone."""
+        assert waiting.decoded is not None, "see decode"
+        return self._joiner.fit(waiting.decoded) if self._joiner is not None else None
+
+    def run(self, together: Sequence[Waiting]) -> None:
+        """Run requests that can be run together, and reply to each; singly, when they cannot be after all."""
+        try:
+            answers = self._answered(together)
+        except Exception as error:  # noqa: BLE001  as above
+            if len(together) > 1 and not isinstance(error, StorageFull):
+                for waiting in together:
+                    self.run([waiting])
+                return
+            for waiting in together:
+                waiting.refuse(error)
+        else:
+            for waiting, (said, body) in zip(together, answers, strict=True):
+                waiting.answer(said, body)
+
+    def _decode(self, waiting: Waiting) -> None:
+        request, body = waiting.request, waiting.body
         if time.monotonic() > request.deadline:
             raise DeadlineExceeded("The time limit of the request passed while it was waiting for its turn.")
+        if waiting.decoded is not None:
+            return
+        started = time.perf_counter_ns()
+        waiting.accepts = request.accepts
+        if request.content is MediaType.RECORDS:
+            waiting.decoded = records.decode(body)
+        elif request.content is MediaType.ARROW:
+            waiting.decoded = arrow.decode(body)
+        else:
+            waiting.decoded, is_records = tensors.decode(body)
+            if is_records and request.accepts is MediaType.TENSORS:
+                waiting.accepts = MediaType.RECORDS
+        waiting.parse_ns = time.perf_counter_ns() - started
+
+    def _answered(self, together: Sequence[Waiting]) -> list[tuple[Answered, bytes]]:
+        """Run and log requests as one, and return the answer to each."""
         if self._pipeline is None or self._journal is None:
             raise EngineFailure("An inference came before the models were loaded.")
-        started = time.perf_counter_ns()
-        decoded, accepts = self._decode(request, body)
-        parse_ns = time.perf_counter_ns() - started
-        result = self._pipeline.run(decoded)
+        decoded = [waiting.decoded for waiting in together if waiting.decoded is not None]
+        request = decoded[0] if len(together) == 1 else joined([item.fitted for item in together if item.fitted])
+        result = self._pipeline.run(request)
+        if len(together) > 1 and result.dropped:
+            raise NotTogether("A model failed, perhaps on one of the requests only.")
         time_ms = self._journal.stamp()
-        answer = self._pipeline.answer(decoded, result, time_ms=time_ms, parse_ns=parse_ns)
-        encoded = self._encode(request, accepts, answer)
-        extra = Extra(answer.elapsed_ns, answer.dropped)
+        parse_ns = sum(waiting.parse_ns for waiting in together)
+        answer = self._pipeline.answer(request.rows, result, time_ms=time_ms, parse_ns=parse_ns)
+        wishes = [waiting.request for waiting in together]
+        bodies = self._writer.write(answer, wishes, [waiting.accepts for waiting in together], decoded)
+        self._log(request.rows, time_ms, Extra(answer.elapsed_ns, answer.dropped), result)
+        counts = answer.anomaly_counts() if answer.anomalies else None
+        answers = []
+        start = 0
+        for waiting, item, body in zip(together, decoded, bodies, strict=True):
+            marked = 0 if counts is None else int(np.count_nonzero(counts[start : start + item.rows]))
+            answers.append((Answered(waiting.accepts, item.rows, marked), body))
+            start += item.rows
+        return answers
+
+    def _log(self, rows: int, time_ms: int, extra: Extra, result: Result) -> None:
+        assert self._journal is not None, "what has run was loaded"
         try:
-            self._journal.append(self._layout, decoded.rows, time_ms, extra, journal_columns(result))
+            self._journal.append(self._layout, rows, time_ms, extra, journal_columns(result))
         except OSError as error:
             raise StorageFull(
                 f"The inference could not be logged, so it was not answered: {error.strerror}.",
                 hint="Free space on the disk that holds the data directory.",
             ) from error
-        anomalies = int(np.count_nonzero(answer.anomaly_counts())) if answer.anomalies else 0
-        return Answered(accepts, decoded.rows, anomalies), encoded
-
-    def _decode(self, request: InferRequest, body: Buffer) -> tuple[Decoded, MediaType]:
-        if request.content is MediaType.RECORDS:
-            return records.decode(body), request.accepts
-        if request.content is MediaType.ARROW:
-            return arrow.decode(body), request.accepts
-        decoded, is_records = tensors.decode(body)
-        is_plain = request.accepts is MediaType.TENSORS
-        return decoded, MediaType.RECORDS if is_records and is_plain else request.accepts
-
-    def _encode(self, request: InferRequest, accepts: MediaType, answer: Answer) -> bytes:
-        if accepts is MediaType.TENSORS:
-            return tensors.encode(answer)
-        key = (request.dataset, request.exclude, request.separator)
-        selection = self._selections.get(key)
-        if selection is None:
-            if len(self._selections) > 100:
-                self._selections.clear()
-            selection = self._selections[key] = Selection(*key)
-        if accepts is MediaType.ARROW:
-            return arrow.encode(answer, selection)
-        return records.encode(answer, selection)

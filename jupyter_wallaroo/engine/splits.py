@@ -70,11 +70,13 @@ def _text(value: Any) -> str:
 
 def rows_of(columns: Columns, places: Tensor) -> Columns:
     """Return the rows of columns at some places."""
-    wanted = places.tolist()
-    return {
-        name: [cells[place] for place in wanted] if isinstance(cells, list) else cells.take(pa.array(places))
-        for name, cells in columns.items()
-    }
+    return {name: _taken(column, places) for name, column in columns.items()}
+
+
+def _taken(column: Cells | Column, places: Tensor) -> Cells | Column:
+    if isinstance(column, list):
+        return [column[place] for place in places.tolist()]
+    return column[places] if isinstance(column, np.ndarray) else column.take(pa.array(places))
 
 
 def together(parts: Sequence[tuple[Tensor, Batch]], rows: int) -> Batch:

@@ -40,6 +40,14 @@ def evaluate(rules: list[Rule], columns: Mapping[str, Cells], rows: int) -> dict
     return {rule.name: _anomalies(rule, columns, rows) for rule in rules}
 
 
+def is_row_wise(node: Node) -> bool:
+    """Tell whether a tree says of each row what it would say if there were no other."""
+    if not isinstance(node, Operation):
+        return True
+    is_open_set = node.name == "is_in" and not isinstance(node.operands[1], Literal)
+    return node.name not in _OVER_ROWS and not is_open_set and all(is_row_wise(operand) for operand in node.operands)
+
+
 def _anomalies(rule: Rule, columns: Mapping[str, Cells], rows: int) -> Tensor:
     try:
         found = _Evaluation(columns).value(rule.root)
@@ -259,6 +267,9 @@ def _std(node: Operation, value: Value) -> Value:
 def _plain(function: Callable[..., Value]) -> Callable[..., Value]:
     return lambda _, *operands: function(*operands)
 
+
+_OVER_ROWS = {"shift", "max", "min", "mean", "sum", "std"}
+"""What looks at more than one row at a time."""
 
 _FUNCTIONS: dict[str, Callable[..., Value]] = {
     **dict.fromkeys(_COMPARE, _compared),

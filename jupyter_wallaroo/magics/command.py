@@ -65,7 +65,7 @@ class Commands:
             self.session.show(error.comparison)
             raise usage(error.message, error.hint) from None
         except WallarooError as error:
-            raise usage(error.message, error.hint) from None
+            raise usage(error.message, " ".join([error.hint, *getattr(error, "__notes__", ())]).strip()) from None
         except OSError as error:
             raise usage(
                 f"{error.strerror or error}: {str(error.filename)!r}." if error.filename else f"{error}."

@@ -12,8 +12,9 @@ from IPython.core.completer import SimpleCompletion
 from IPython.core.error import UsageError
 
 from jupyter_wallaroo.magics import command, registry
-from jupyter_wallaroo.magics.data import CONNECTION, SUFFIXES, is_data
+from jupyter_wallaroo.magics.data import SUFFIXES, is_data
 from jupyter_wallaroo.magics.parser import Live, Parser, split
+from jupyter_wallaroo.sdk.connection import PREFIX
 from jupyter_wallaroo.sdk.framework import LIKELY
 from jupyter_wallaroo.sdk.live_models import is_live
 
@@ -112,7 +113,7 @@ def _values(parser: Parser, action: Action, commands: Commands) -> Iterable[str]
     if kind is None:
         return parser.values.get(action.dest, [])
     if kind is Live.DATA:
-        connections = [f"{CONNECTION}{name}" for name in commands.names.known(Live.CONNECTION)]
+        connections = [f"{PREFIX}{name}" for name in commands.names.known(Live.CONNECTION)]
         return [*_variables(commands.session, is_data), *_files(SUFFIXES), *connections]
     if kind is Live.SOURCE:
         return [*_variables(commands.session, _is_model), *_files(tuple(LIKELY))]

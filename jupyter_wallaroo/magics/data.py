@@ -1,13 +1,19 @@
-"""What DATA means on a line: a variable, a file, a connection; and rows in the form that a model takes."""
+"""What DATA means on a line: a variable, a file, a connection; and rows in the form that a model takes.
+
+Files and connections stay what they are called: whoever takes them reads them by and by (`sdk.batch_source`). Only a
+``.json`` file is read at once: it may hold JSON as a model takes it.
+"""
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_wallaroo.errors import NotFound, nearest
 from jupyter_wallaroo.magics.usage import usage
-from jupyter_wallaroo.sdk import frames, inference
+from jupyter_wallaroo.sdk import batch_source, frames, inference
+from jupyter_wallaroo.sdk.connection import BATCH_ROWS, PREFIX
 
 if TYPE_CHECKING:
     from jupyter_wallaroo.magics.session import Session
@@ -15,7 +21,6 @@ if TYPE_CHECKING:
     from jupyter_wallaroo.sdk.client import Client
     from jupyter_wallaroo.sdk.pipeline import Pipeline
 
-CONNECTION = "connection:"
 SUFFIXES = (".json", ".jsonl", ".csv", ".parquet", ".arrow", ".feather")
 
 
@@ -40,16 +45,15 @@ def is_array(value: object) -> bool:
 
 
 def resolve(call: Call, word: str) -> Any:
-    """Return what DATA names: rows, or JSON as the pipeline's model takes it.
+    """Return what DATA names: rows, JSON as the pipeline's model takes it, or where rows are (see `is_place`).
 
     Raises
     ------
     UsageError
         It names nothing, or something that is no rows.
     """
-    if word.startswith(CONNECTION):
-        name, _, source = word.removeprefix(CONNECTION).partition(":")
-        return call.client.get_connection(name).read(source or None)
+    if word.startswith(PREFIX):
+        return word
     variables = call.session.variables()
     if word in variables:
         return _rows(variables[word], word)
@@ -77,17 +81,20 @@ def _rows(value: Any, name: str) -> Any:
     )
 
 
-def read_file(path: Path) -> Any:
-    """Return the rows in a file, by its suffix."""
-    from jupyter_wallaroo.sdk.connectors import formats
+def is_place(rows: object) -> bool:
+    """Tell whether `resolve` returned where rows are: a path, or the name of a connection."""
+    return isinstance(rows, str | Path)
 
+
+def read_file(path: Path) -> Any:
+    """Return a file as `resolve` does: its rows when it is JSON, else where it is."""
     if not path.is_file():
         raise usage(f"There is no file {str(path)!r}.")
     if path.suffix.lower() == ".json":
         return inference.read_file(path)
     if path.suffix.lower() not in SUFFIXES:
         raise usage(f"{path.name!r} is of no kind that can be read: expected one of {', '.join(SUFFIXES)}.")
-    return frames.to_frame(formats.decode(path.read_bytes(), formats.choose(None, path.name)))
+    return path
 
 
 def of_text(text: str) -> Any:
@@ -108,11 +115,21 @@ def of_text(text: str) -> Any:
 def as_matrix(client: Client, pipeline: Pipeline, rows: Any) -> Any | None:
     """Return numbers in columns, or an array, as the columns of the pipeline's first model; None if it cannot be.
 
-    What was fitted on an array takes one column of lists, which nobody keeps data in.
+    What was fitted on an array takes one column of lists, which nobody keeps data in. Rows that are at a place come as
+    an iterator of frames.
     """
+    specs = _inputs(client, pipeline)
+    if not is_place(rows):
+        return _matrix(specs, rows)
+    tables = batch_source.source_of(client, rows, BATCH_ROWS).tables
+    first = next(tables, None)
+    begun = None if first is None else _matrix(specs, first)
+    return None if begun is None else itertools.chain([begun], (_matrix(specs, table) for table in tables))
+
+
+def _matrix(specs: list[Any], rows: Any) -> Any | None:
     import pandas as pd
 
-    specs = _inputs(client, pipeline)
     if frames.is_table(rows):
         rows = frames.to_frame(rows)
     if frames.is_frame(rows):

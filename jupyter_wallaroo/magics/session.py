@@ -8,10 +8,10 @@ from typing import Any
 
 from IPython.core.error import StdinNotImplementedError
 
-from jupyter_wallaroo.magics.progress import Bar, Headless, Silent
 from jupyter_wallaroo.magics.usage import usage
 from jupyter_wallaroo.sdk import display
 from jupyter_wallaroo.sdk.client import Client
+from jupyter_wallaroo.sdk.progress import Bar, Headless, Silent
 from jupyter_wallaroo.sdk.waiting import Shown
 
 CLIENT_VARIABLE = "wl"

@@ -14,11 +14,20 @@ from jupyter_wallaroo.secret import MASK, Secret
 from jupyter_wallaroo.types import connection as wire
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import pandas as pd
     import pyarrow as pa
 
     from jupyter_wallaroo.sdk.client import Client
-    from jupyter_wallaroo.sdk.connectors import Connector
+    from jupyter_wallaroo.sdk.connectors.guarded import Guarded
+
+
+PREFIX = "connection:"
+"""Begins a text that names a connection, and perhaps what is meant there: ``connection:NAME:TABLE``."""
+
+BATCH_ROWS = 10_000
+"""Rows that are read, sent or written at once where there are many."""
 
 
 class Connection(Noun[wire.Connection]):
@@ -78,6 +87,14 @@ class Connection(Noun[wire.Connection]):
         table = self._connector().read(self.details(), source, **options)
         return table if arrow else frames.to_frame(table)
 
+    def batches(self, source: str | None = None, *, most: int = BATCH_ROWS, **options: Any) -> Iterator[pa.Table]:
+        """Yield what `read` returns in tables of about ``most`` rows, without holding more where the connector can.
+
+        PostgreSQL, DuckDB, SQLite and BigQuery can; of files (FILE, S3) Parquet, Arrow, CSV and JSON lines. Others come
+        as one table.
+        """
+        return self._connector().batches(self.details(), source, most, **options)
+
     def write(self, data: pd.DataFrame | pa.Table, target: str | None = None, **options: Any) -> int:
         """Write data to where the connection leads and return how many rows that were."""
         table = frames.to_table(data) if frames.is_frame(data) else data
@@ -85,7 +102,15 @@ class Connection(Noun[wire.Connection]):
             raise TypeError(f"write takes a pandas DataFrame or a pyarrow Table; got {type(data).__name__}.")
         return self._connector().write(self.details(), table, target, **options)
 
-    def _connector(self) -> Connector:
+    def adds(self) -> bool:
+        """Tell whether `write` adds to what is there, as to tables and topics; files are replaced."""
+        return self._connector().adds()
+
+    def has_modes(self) -> bool:
+        """Tell whether `write` has the option ``mode``: append, create or replace."""
+        return self._connector().has_modes()
+
+    def _connector(self) -> Guarded:
         from jupyter_wallaroo.sdk.connectors import connector_for
 
         return connector_for(self.connection_type())

@@ -5,6 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
+from jupyter_wallaroo.errors import InvalidRequest
 from jupyter_wallaroo.sdk import display
 from jupyter_wallaroo.sdk.engine_config import Acceleration, Architecture
 from jupyter_wallaroo.sdk.model_config import ModelConfig
@@ -150,7 +153,7 @@ class ModelVersion(Noun[wire.ConfiguredModelVersion]):
         Raises
         ------
         InvalidRequest
-            ``tensor_fields`` has another number of names than the model has inputs.
+            ``tensor_fields`` has another number of names than the model has inputs, or a number is out of its range.
         """
         request = wire.InsertModelConfig(
             model_version_id=self.id(),
@@ -159,7 +162,7 @@ class ModelVersion(Noun[wire.ConfiguredModelVersion]):
             input_schema=encode_schema(input_schema),
             output_schema=encode_schema(output_schema),
             batch_config=batch_config,
-            dynamic_batching_config=dynamic_batching_config,
+            dynamic_batching_config=_batching(dynamic_batching_config),
             continuous_batching_config=continuous_batching_config,
         )
         found = self._client.api.call("models/insert_model_config", request, wire.GotModelConfig)
@@ -226,3 +229,10 @@ def encode_schema(schema: pa.Schema | None) -> str | None:
     import base64
 
     return None if schema is None else base64.b64encode(schema.serialize().to_pybytes()).decode()
+
+
+def _batching(config: dict[str, Any] | None) -> wire.DynamicBatching | None:
+    try:
+        return msgspec.convert(config, wire.DynamicBatching | None)
+    except msgspec.ValidationError as error:
+        raise InvalidRequest(f"'dynamic_batching_config': {error}.") from None

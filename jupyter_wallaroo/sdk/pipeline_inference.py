@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from jupyter_wallaroo.errors import InvalidRequest
 from jupyter_wallaroo.sdk import inference, inference_log, parallel
+from jupyter_wallaroo.sdk.connection import BATCH_ROWS
 from jupyter_wallaroo.sdk.inference import DEFAULT_TIMEOUT_S, Fields, Target
 from jupyter_wallaroo.sdk.inference_log import Query
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+    from jupyter_wallaroo.sdk.batch_inference import BatchInference
     from jupyter_wallaroo.sdk.client import Client
     from jupyter_wallaroo.sdk.inference import Input, Result
     from jupyter_wallaroo.types.pipeline import PipelineState
@@ -171,6 +173,80 @@ class Inferring(ABC):
             return await parallel.infer_list(target, given, fields, timeout_s, num_parallel=at_once, attempts=attempts)
         return await parallel.infer_parts(
             target, given, fields, timeout_s, num_parallel=at_once, batch_size=batch_size, attempts=attempts
+        )
+
+    def infer_batches(
+        self,
+        source: object,
+        *,
+        chunk_rows: int = BATCH_ROWS,
+        num_parallel: int | None = None,
+        timeout: float = DEFAULT_TIMEOUT_S,
+        retries: int | None = None,
+        on_error: str = "raise",
+        progress: bool = False,
+        dataset: Sequence[str] | None = None,
+        dataset_exclude: Sequence[str] | None = None,
+        dataset_separator: str | None = None,
+    ) -> BatchInference:
+        """Return the results of any number of rows, read as they come: memory holds some chunks, never the whole.
+
+        Parameters
+        ----------
+        source
+            A DataFrame, a pyarrow Table, RecordBatchReader or Dataset, anything with the Arrow stream interface, an
+            iterable of these, the path of a Parquet, Arrow, CSV or JSON lines file, a `Connection`, or
+            ``"connection:NAME"`` or ``"connection:NAME:SOURCE"``.
+        chunk_rows
+            Rows that are sent at once, at most; 8 MiB are never exceeded, and less go where the server takes less.
+        num_parallel
+            Chunks under way at once; default: two per replica.
+        timeout
+            Seconds for each chunk.
+        retries
+            As for `async_infer`, for each chunk.
+        on_error
+            ``raise``: the first rows that fail raise, and are named. ``keep``: rows that fail stay, with nulls and
+            their reason in the column ``error``, which is always there then; the others of a chunk have results.
+        progress
+            Whether to show a bar, outside of notebooks a line.
+        dataset, dataset_exclude, dataset_separator
+            As for `infer`.
+
+        Returns
+        -------
+        BatchInference
+            Iterates `pyarrow.RecordBatch` in the order of the source, once; with ``to_table``, ``to_pandas``,
+            ``to_reader`` and ``write``. Nothing is read or sent before it is asked.
+
+        Examples
+        --------
+        >>> pipeline.infer_batches("rows.parquet").write("results.parquet")  # doctest: +SKIP
+        2000000
+        >>> for batch in pipeline.infer_batches(frame, dataset=["out"]):  # doctest: +SKIP
+        ...     print(batch.num_rows)
+        """
+        if chunk_rows < 1 or (num_parallel is not None and num_parallel < 1):
+            raise InvalidRequest("chunk_rows and num_parallel: expected at least 1.")
+        from jupyter_wallaroo.sdk import progress as showing
+        from jupyter_wallaroo.sdk.batch_inference import BatchInference
+        from jupyter_wallaroo.sdk.batch_sending import OnError, Way
+        from jupyter_wallaroo.sdk.batch_source import source_of
+
+        way = Way(
+            self._target(),
+            Fields(dataset, dataset_exclude, dataset_separator),
+            inference.seconds(timeout),
+            inference.attempts(retries),
+            OnError.of(on_error),
+        )
+        return BatchInference(
+            self._client,
+            source_of(self._client, source, chunk_rows),
+            way,
+            chunk_rows=chunk_rows,
+            at_once=num_parallel or self._at_once(),
+            make=showing.here() if progress else None,
         )
 
     def _at_once(self) -> int:

@@ -74,6 +74,11 @@ class Line:
 _chosen: ContextVar[Callable[[], Shown] | None] = ContextVar("chosen", default=None)
 
 
+def chosen() -> Callable[[], Shown] | None:
+    """Return what `shown_by` was asked for, None for nothing."""
+    return _chosen.get()
+
+
 @contextlib.contextmanager
 def shown_by(make: Callable[[], Shown]) -> Iterator[None]:
     """Have long work shown by what ``make`` makes for each piece of it."""
@@ -85,9 +90,15 @@ def shown_by(make: Callable[[], Shown]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def progress(message: str) -> Iterator[Callable[[float], None]]:
-    """Show work that is not a wait, where `shown_by` was asked to; gives what takes the share that is done."""
-    make = _chosen.get()
+def progress(message: str, make: Callable[[], Shown] | None = None) -> Iterator[Callable[[float | None], None]]:
+    """Show work that is not a wait, where `shown_by` was asked to; gives what takes the share that is done.
+
+    Parameters
+    ----------
+    make
+        Shows it in place of what `shown_by` was asked for.
+    """
+    make = make or chosen()
     if make is None:
         yield lambda _: None
         return

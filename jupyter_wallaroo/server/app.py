@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from jupyter_wallaroo.services.services import Services, Settings
     from jupyter_wallaroo.services.task_tokens import TaskGrant
     from jupyter_wallaroo.supervisor.ray_launcher import RaySettings
+    from jupyter_wallaroo.types.tally import Tally
 
 ACTIVITY_PERIOD_S = 30.0
 
@@ -77,6 +78,13 @@ class WallarooApp(ExtensionApp):
     inference_body_limit = Int(64 * 2**20, min=1, config=True, help="Bytes that one inference request may have.")
     body_budget = Int(
         256 * 2**20, min=1, config=True, help="Bytes that all inference requests under way may have together."
+    )
+    direct_inference = Bool(
+        True,
+        config=True,
+        help="Whether engine processes also take inferences on a port of the loopback, one per deployment, without "
+        "Jupyter between; limits and tokens are the same, and one more token opens this port only. False: Jupyter is "
+        "the only door.",
     )
     allow_code_models = Bool(
         True,
@@ -239,6 +247,7 @@ class WallarooApp(ExtensionApp):
             notify = EventBus(serverapp.event_logger).notify
             self._services = await Services.open(settings, notify, JupyterKernels(serverapp))
             self.metrics = Metrics(self._services, shows_names=serverapp.authenticate_prometheus)
+            self._watch_doors(serverapp, self._services)
             await self._grant_to_kernels(serverapp, self._services)
         except WallarooError as error:
             self.kernel_access.withdraw()
@@ -289,8 +298,10 @@ class WallarooApp(ExtensionApp):
                 memory_bytes=memory_bytes(self.default_memory) if self.default_memory else 0,
             ),
             queue_limit=self.queue_limit,
+            body_limit=self.inference_body_limit,
             autoscale_limit=self.autoscale_limit,
             body_budget=self.body_budget,
+            direct_inference=self.direct_inference,
             request_time_limit_s=self.request_time_limit_s,
             load_time_limit_s=self.load_time_limit_s,
             log_durability=Durability(self.log_durability),
@@ -330,6 +341,25 @@ class WallarooApp(ExtensionApp):
         if self.launcher != "ray":
             return None
         return RaySettings(address=self.ray_address, namespace=self.ray_namespace, token=self.ray_token)
+
+    def _watch_doors(self, serverapp: ServerApp, services: Services) -> None:
+        """Decide who may use the doors that replicas answer themselves, and count what they answer as all else."""
+        from jupyter_wallaroo.server.door_access import DoorAccess
+
+        def count(pipeline_id: int, tally: Tally) -> None:
+            self.metrics.add(pipeline_id, tally)
+            services.traffic.add(pipeline_id, tally)
+            self.report_activity()
+
+        if services.doors is not None:
+            services.doors.allows = DoorAccess(self, serverapp.web_app).verdict
+            services.doors.counted = count
+
+    def report_activity(self) -> None:
+        """Tell Jupyter that this server is in use, so that a Hub does not cull it."""
+        from jupyter_server._tz import utcnow
+
+        self.settings["last_activity_times"]["wallaroo"] = utcnow()
 
     def _announce_to_kernels(self, serverapp: ServerApp, data_directory: Path) -> None:
         """Tell kernels of us before the first wait: Jupyter may start one while the services open."""
@@ -373,9 +403,7 @@ class WallarooApp(ExtensionApp):
         await initial_pipelines.apply(services, owner, self.pipelines, self.log)
 
     async def _report_activity(self) -> None:
-        from jupyter_server._tz import utcnow
-
         while True:
             await asyncio.sleep(ACTIVITY_PERIOD_S)
             if self._services is not None and await self._services.is_busy():
-                self.settings["last_activity_times"]["wallaroo"] = utcnow()
+                self.report_activity()

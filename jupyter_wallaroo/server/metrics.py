@@ -18,13 +18,13 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from jupyter_wallaroo.types.deployment import Status
+from jupyter_wallaroo.types.tally import BUCKETS_S, Tally
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry, Metric
 
     from jupyter_wallaroo.services.services import Services
 
-BUCKETS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 LABELS = ("pipeline", "pipeline_id")
 
 _OUTCOMES = {
@@ -46,7 +46,7 @@ def outcome_of(status: int) -> str:
     return _OUTCOMES.get(HTTPStatus(status)) or ("invalid" if status < HTTPStatus.INTERNAL_SERVER_ERROR else "error")
 
 
-class Tally:
+class _Counts:
     """The inferences of one pipeline since the server started."""
 
     __slots__ = ("anomalies", "buckets", "requests", "rows", "seconds")
@@ -68,6 +68,16 @@ class Tally:
         self.seconds += seconds
         self.buckets[bisect_left(BUCKETS_S, seconds)] += 1
 
+    def add(self, tally: Tally) -> None:
+        """Count requests that were counted elsewhere."""
+        for status, count in tally.requests.items():
+            self.requests[status] = self.requests.get(status, 0) + count
+        self.rows += tally.rows
+        self.anomalies += tally.anomalies
+        self.seconds += tally.seconds
+        for place, count in tally.buckets.items():
+            self.buckets[place] += count
+
 
 class Metrics(Collector):
     """The metrics of one server.
@@ -83,7 +93,7 @@ class Metrics(Collector):
     def __init__(self, services: Services, *, shows_names: bool) -> None:
         self._services = services
         self._shows_names = shows_names
-        self._tallies: dict[int, Tally] = {}
+        self._counts: dict[int, _Counts] = {}
         self._registry: CollectorRegistry | None = None
 
     def observe(self, pipeline_id: int, status: int, seconds: float, rows: int, anomalies: int) -> None:
@@ -100,10 +110,17 @@ class Metrics(Collector):
         rows, anomalies
             That were answered, and that a validation marked; 0 where nothing was.
         """
-        tally = self._tallies.get(pipeline_id)
-        if tally is None:
-            tally = self._tallies[pipeline_id] = Tally()
-        tally.observe(status, seconds, rows, anomalies)
+        self._of(pipeline_id).observe(status, seconds, rows, anomalies)
+
+    def add(self, pipeline_id: int, tally: Tally) -> None:
+        """Count the requests that a replica's own door has answered since it was last asked."""
+        self._of(pipeline_id).add(tally)
+
+    def _of(self, pipeline_id: int) -> _Counts:
+        counts = self._counts.get(pipeline_id)
+        if counts is None:
+            counts = self._counts[pipeline_id] = _Counts()
+        return counts
 
     def register(self, registry: CollectorRegistry) -> None:
         """Be asked by ``registry`` from now on.
@@ -142,7 +159,7 @@ class Metrics(Collector):
         seconds = HistogramMetricFamily(
             "wallaroo_inference_seconds", "From a request's headers to the end of its answer.", labels=LABELS
         )
-        for pipeline_id, tally in self._tallies.items():
+        for pipeline_id, tally in self._counts.items():
             labels = self._labels(pipeline_id)
             outcomes: dict[str, int] = {}
             for status, count in tally.requests.items():

@@ -222,6 +222,10 @@ ROUTES: tuple[Route, ...] = (
         lambda s: s.deployments.internal_url, _READ, "deployments",
     ),
     Route(
+        "admin/get_pipeline_direct_access", pipeline.GetDirectAccess, pipeline.DirectAccess,
+        lambda s: s.deployments.direct_access, _EXECUTE, "inference",
+    ),
+    Route(
         "pipelines/get_logs", inference_log.GetLogs, list[dict[str, Any]], by_hand, _READ, "inference_logs",
         handler=LogsHandler,
     ),

@@ -31,7 +31,15 @@ from jupyter_wallaroo.types.deployment import (
     UndeployPipeline,
 )
 from jupyter_wallaroo.types.names import MAX_DIGITS, check_deploy_id
-from jupyter_wallaroo.types.pipeline import Definition, GetPipeline, PipelineState, PipelineUrl, PipelineVersion
+from jupyter_wallaroo.types.pipeline import (
+    Definition,
+    DirectAccess,
+    GetDirectAccess,
+    GetPipeline,
+    PipelineState,
+    PipelineUrl,
+    PipelineVersion,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -247,19 +255,42 @@ class DeploymentService:
 
     async def external_url(self, caller: Caller, request: GetPipeline) -> PipelineUrl:
         """Return the address that takes inferences, as the caller reaches this server (S1-35 … S1-38)."""
-        return PipelineUrl(url=await self._infer_url(caller.api_url, request))
+        stored = await self._require_deployed(request.workspace_id, request.pipeline_name)
+        return PipelineUrl(url=_infer_url(caller.api_url, stored.name, request.pipeline_name))
 
     async def internal_url(self, caller: Caller, request: GetPipeline) -> PipelineUrl:
-        """Return the address that takes inferences from programs on this machine."""
-        return PipelineUrl(url=await self._infer_url(self._internal_url, request))
+        """Return the address that takes inferences from programs on this machine: the replicas' own, if they have one.
 
-    async def _infer_url(self, api_url: str, request: GetPipeline) -> str:
-        pipeline = await self._store.read(pipelines.by_name, request.workspace_id, request.pipeline_name)
+        It takes the tokens that the server takes, and the one that `direct_access` gives.
+        """
+        found = await self._direct_access(request.workspace_id, request.pipeline_name)
+        return PipelineUrl(url=found.url)
+
+    async def direct_access(self, caller: Caller, request: GetDirectAccess) -> DirectAccess:
+        """Return the replicas' own address and what opens it, for those who may send inferences.
+
+        A program that sends a token of Jupyter's to this port gives it to whoever has the port after the deployment has
+        ended; this one is worth nothing then (SECURITY A11).
+        """
+        return await self._direct_access(request.workspace_id, request.pipeline_name)
+
+    async def _direct_access(self, workspace_id: int, pipeline_name: str) -> DirectAccess:
+        stored = await self._require_deployed(workspace_id, pipeline_name)
+        running = self._supervisor.get(stored.id)
+        if running is None or running.doorway is None or running.direct_url is None:
+            return DirectAccess(url=_infer_url(self._internal_url, stored.name, pipeline_name), token=None)
+        return DirectAccess(url=f"{running.direct_url}/{quote(pipeline_name)}", token=running.doorway.token.reveal())
+
+    async def _require_deployed(self, workspace_id: int, pipeline_name: str) -> deployments.Deployment:
+        pipeline = await self._store.read(pipelines.by_name, workspace_id, pipeline_name)
         stored = await self._running(pipeline.id) if pipeline else None
-        if stored is None or pipeline is None:
+        if stored is None:
             raise NotFound(
-                f"Pipeline {request.pipeline_name!r} of workspace {request.workspace_id} is not deployed: "
-                "it has no inference URL.",
+                f"Pipeline {pipeline_name!r} of workspace {workspace_id} is not deployed: it has no inference URL.",
                 hint="Deploy it first.",
             )
-        return f"{api_url}/pipelines/infer/{quote(stored.name)}/{quote(pipeline.name)}"
+        return stored
+
+
+def _infer_url(api_url: str, name: str, pipeline_name: str) -> str:
+    return f"{api_url}/pipelines/infer/{quote(name)}/{quote(pipeline_name)}"

@@ -6,6 +6,8 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from jupyter_wallaroo import errors
 from jupyter_wallaroo.errors import InvalidModel, InvalidRequest, NotFound
 from jupyter_wallaroo.services.conversion import ConversionService
@@ -212,7 +214,7 @@ class ModelService:
             "input_schema": request.input_schema or configured.config.input_schema,
             "output_schema": request.output_schema or configured.config.output_schema,
             "batch_config": request.batch_config,
-            "dynamic_batching_config": request.dynamic_batching_config,
+            "dynamic_batching_config": msgspec.to_builtins(request.dynamic_batching_config),
             "continuous_batching_config": request.continuous_batching_config,
             "openai": request.openai_config,
         }

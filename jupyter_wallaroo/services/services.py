@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import platform
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 
@@ -61,6 +62,7 @@ from jupyter_wallaroo.store.blobs import Blobs
 from jupyter_wallaroo.store.data_directory import DataDirectory
 from jupyter_wallaroo.store.db import Store
 from jupyter_wallaroo.store.secrets import Keyring
+from jupyter_wallaroo.supervisor.doorway import Doors
 from jupyter_wallaroo.supervisor.environments import Environments
 from jupyter_wallaroo.supervisor.launch import LocalLauncher
 from jupyter_wallaroo.supervisor.ray_launcher import RayLauncher, RaySettings
@@ -81,8 +83,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     internal_url: str
     engine_defaults: Resources
     queue_limit: int
+    body_limit: int
     autoscale_limit: int
     body_budget: int
+    direct_inference: bool
     request_time_limit_s: float
     load_time_limit_s: float
     log_durability: Durability
@@ -124,6 +128,7 @@ class Services:
     search: SearchService
     inference: InferenceService
     inference_logs: InferenceLogService
+    doors: Doors | None
     assays: AssayV1Service
     assays_v2: AssayV2Service
     sessions: SessionService
@@ -140,6 +145,7 @@ class Services:
         self._blobs = Blobs(directory.blobs)
         self._archives = Blobs(directory.archives)
         self._arena = Arena(settings.body_budget)
+        self.doors = _doors(settings) if settings.direct_inference and settings.ray is None else None
         limits = Limits(
             queue=settings.queue_limit,
             load_s=settings.load_time_limit_s,
@@ -147,6 +153,7 @@ class Services:
             work_directory=directory.empty,
             sidekick_directory=directory.sidekicks,
             arena=self._arena,
+            doors=self.doors,
             autoscaled_replicas=settings.autoscale_limit,
         )
         archive = Archive(
@@ -386,6 +393,16 @@ class Services:
             replicas_wanted=wanted,
             launcher=self.supervisor.launcher.state,
         )
+
+
+def _doors(settings: Settings) -> Doors:
+    return Doors(
+        path=f"{urlsplit(settings.internal_url).path}/pipelines/infer",
+        body_limit=settings.body_limit,
+        body_budget=settings.body_budget,
+        queue=settings.queue_limit,
+        time_limit_s=settings.request_time_limit_s,
+    )
 
 
 def server_config() -> ServerConfig:

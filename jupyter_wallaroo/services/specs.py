@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+from typing import Any
+
+import msgspec
+
 from jupyter_wallaroo.services import definitions, resources
 from jupyter_wallaroo.services.models import ModelService
 from jupyter_wallaroo.store import models, pipelines
@@ -13,7 +18,7 @@ from jupyter_wallaroo.supervisor.environments import Environments
 from jupyter_wallaroo.supervisor.spec import DeploymentSpec, Resources, SidekickSpec
 from jupyter_wallaroo.types.deployment import EngineConfig
 from jupyter_wallaroo.types.framework import Framework, Runtime
-from jupyter_wallaroo.types.model import ModelConfig, StoredModel
+from jupyter_wallaroo.types.model import DynamicBatching, ModelConfig, StoredModel
 from jupyter_wallaroo.types.plan import PlannedModel
 
 
@@ -97,6 +102,7 @@ class Specs:
             input_schema=config.input_schema,
             output_schema=config.output_schema,
             settings=(version.conversion.framework_config or {}).get("config") or {},
+            batching=_batching(config.dynamic_batching_config),
         )
 
     def _sidekick(self, model: StoredModel, plan: PlannedModel, config: EngineConfig) -> SidekickSpec:
@@ -108,3 +114,10 @@ class Specs:
             resources=resources.sidekick(config, uid, self._defaults),
             variables=resources.sidekick_variables(config, uid),
         )
+
+
+def _batching(stored: dict[str, Any] | None) -> DynamicBatching | None:
+    """Return how requests are run together; what was stored before it was checked counts only if it makes sense."""
+    with contextlib.suppress(msgspec.ValidationError):
+        return msgspec.convert(stored, DynamicBatching | None)
+    return None

@@ -19,16 +19,12 @@ from http import HTTPStatus
 from jupyter_wallaroo.services.pipelines import PipelineService
 from jupyter_wallaroo.types.caller import Caller
 from jupyter_wallaroo.types.names import instant
+from jupyter_wallaroo.types.tally import BOUNDS_S, GROWTH, Tally
 from jupyter_wallaroo.types.traffic import GetTraffic, Traffic, TrafficSlot
 
 SLOT_S = 5
 KEPT_SLOTS = 120
 RECENT_S = 60
-
-_GROWTH = 1.1
-_SHORTEST_S = 0.0001
-_BOUNDS_S = tuple(_SHORTEST_S * _GROWTH**power for power in range(150))
-"""From 0.1 ms to 147 s, longer than a request may take."""
 
 
 class _Slot:
@@ -42,7 +38,7 @@ class _Slot:
         self.failed = 0
         self.rows = 0
         self.anomalies = 0
-        self.durations = array("L", bytes(array("L").itemsize * (len(_BOUNDS_S) + 1)))
+        self.durations = array("L", bytes(array("L").itemsize * (len(BOUNDS_S) + 1)))
 
 
 class _Flow:
@@ -85,6 +81,25 @@ class TrafficService:
         rows, anomalies
             That were answered, and that a validation marked.
         """
+        slot = self._slot(pipeline_id, 1)
+        slot.requests += 1
+        slot.failed += status >= HTTPStatus.BAD_REQUEST
+        slot.rows += rows
+        slot.anomalies += anomalies
+        slot.durations[bisect_left(BOUNDS_S, seconds)] += 1
+
+    def add(self, pipeline_id: int, tally: Tally) -> None:
+        """Count the requests that a replica's own door has answered since it was last asked."""
+        slot = self._slot(pipeline_id, tally.total)
+        slot.requests += tally.total
+        slot.failed += sum(count for status, count in tally.requests.items() if status >= HTTPStatus.BAD_REQUEST)
+        slot.rows += tally.rows
+        slot.anomalies += tally.anomalies
+        for place, count in tally.durations.items():
+            slot.durations[place] += count
+
+    def _slot(self, pipeline_id: int, requests: int) -> _Slot:
+        """Return the slot of this moment, for so many requests more."""
         flow = self._flows.get(pipeline_id)
         if flow is None:
             flow = self._flows[pipeline_id] = _Flow()
@@ -92,13 +107,8 @@ class TrafficService:
         slots = flow.slots
         if not slots or slots[-1].number < number:
             slots.append(_Slot(number))
-        slot = slots[-1]  # a clock that was set back counts on where it was
-        flow.total += 1
-        slot.requests += 1
-        slot.failed += status >= HTTPStatus.BAD_REQUEST
-        slot.rows += rows
-        slot.anomalies += anomalies
-        slot.durations[bisect_left(_BOUNDS_S, seconds)] += 1
+        flow.total += requests
+        return slots[-1]  # a clock that was set back counts on where it was
 
     async def get(self, caller: Caller, request: GetTraffic) -> Traffic:
         """Return what went through a pipeline in the last ten minutes.
@@ -149,6 +159,6 @@ def _percentile(durations: list[int], part: float) -> float | None:
     for index, count in enumerate(durations):
         reached += count
         if count and reached >= rank:
-            above = _BOUNDS_S[min(index, len(_BOUNDS_S) - 1)]
-            return round(1000 * above / math.sqrt(_GROWTH), 3)
+            above = BOUNDS_S[min(index, len(BOUNDS_S) - 1)]
+            return round(1000 * above / math.sqrt(GROWTH), 3)
     return None

@@ -22,6 +22,8 @@ from jupyter_wallaroo.types.event import UNDEPLOYED, DeploymentChanged, Notify
 DRAIN_LIMIT_S = 20.0
 POISON_MEMORY_S = 60.0
 ATTEMPTS = 2
+IDLE_S = 1.0
+"""How long a connection to a replica that is replaced may have been idle: a client may just be sending on it."""
 
 
 class Deployment:
@@ -67,8 +69,11 @@ class Deployment:
         self._notify = notify
         self._told: DeploymentChanged | None = None
         self._past_restarts = 0
+        self.doorway = limits.doors.open() if limits.doors is not None else None
+        """The port that its replicas answer themselves, None when there is none."""
         self._has_run = False
         self.replicas = self._make(spec, spec.resources.replicas)
+        self._serve(self.replicas)
         self.tell()
 
     @staticmethod
@@ -77,7 +82,21 @@ class Deployment:
 
     def _make(self, spec: DeploymentSpec, count: int) -> list[Replica]:
         names = [f"engine-{self._hash(spec)}-{pod_suffix()}" for _ in range(count)]
-        return [Replica(name, spec, self._limits, self._launcher, self._changed) for name in names]
+        return [
+            Replica(name, spec, self._limits, self._launcher, self._changed, doorway=self.doorway) for name in names
+        ]
+
+    @staticmethod
+    def _serve(replicas: list[Replica]) -> None:
+        for replica in replicas:
+            replica.serve()
+
+    @property
+    def direct_url(self) -> str | None:
+        """The address of its own port that takes inferences, None when it has none."""
+        if self.doorway is None or self._limits.doors is None:
+            return None
+        return self.doorway.address + self._limits.doors.path(self.spec.name)
 
     @property
     def status(self) -> Status:
@@ -94,8 +113,8 @@ class Deployment:
 
     @property
     def in_flight(self) -> int:
-        """How many requests wait for an answer."""
-        return self._in_flight
+        """How many requests wait for an answer, by whichever door they came."""
+        return self._in_flight + sum(replica.owed_at_door for replica in self.replicas)
 
     @property
     def restarts(self) -> int:
@@ -299,7 +318,8 @@ class Deployment:
         """Run ``count`` replicas: new ones serve as soon as each is ready, others finish what they owe."""
         present = sorted(self.replicas, key=lambda replica: replica.status is not Status.RUNNING)
         kept, surplus = present[:count], present[count:]
-        self.replicas = [*kept, *self._make(self.spec, count - len(kept))]
+        self.replicas = [*kept, *(more := self._make(self.spec, count - len(kept)))]
+        self._serve(more)
         if surplus:
             self._retire(surplus)
         self.tell()
@@ -326,6 +346,7 @@ class Deployment:
         self._past_restarts = self.restarts
         self.held = None
         old, self.replicas, self.spec = self.replicas, fresh, spec
+        self._serve(fresh)
         self._changed()
         self._retire(old)
 
@@ -337,7 +358,8 @@ class Deployment:
 
     async def _drain(self, replicas: list[Replica]) -> None:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(asyncio.gather(*(replica.until_idle() for replica in replicas)), DRAIN_LIMIT_S)
+            draining = (replica.until_idle(idle_s=IDLE_S) for replica in replicas)
+            await asyncio.wait_for(asyncio.gather(*draining), DRAIN_LIMIT_S)
         await self._stop(replicas)
 
     @staticmethod
@@ -356,8 +378,11 @@ class Deployment:
             self._replacing.cancel()
             await asyncio.gather(self._replacing, return_exceptions=True)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._idle.wait(), drain_s)
+            draining = (replica.until_idle(idle_s=0.0) for replica in self.replicas)
+            await asyncio.wait_for(asyncio.gather(self._idle.wait(), *draining), drain_s)
         await self._stop(self.replicas)
+        if self.doorway is not None:
+            self.doorway.close()
         if self._retiring:
             await asyncio.wait(self._retiring)
 

@@ -7,12 +7,12 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Protocol
 
+from jupyter_wallaroo.supervisor.doorway import LOOPBACK, Doorway
 from jupyter_wallaroo.supervisor.process import HEADROOM_BYTES, EngineProcess
 from jupyter_wallaroo.supervisor.processors import thread_variables, threads
 from jupyter_wallaroo.supervisor.sidekick import SidekickProcess
 from jupyter_wallaroo.supervisor.spec import DeploymentSpec, Limits
 
-LOOPBACK = "127.0.0.1"
 SIMULTANEOUS_STARTS = 2
 
 Waits = Callable[[str], None]
@@ -80,10 +80,12 @@ class Launcher(Protocol):
     def open(self) -> None:
         """Begin; the event loop runs."""
 
-    def start(self, name: str, spec: DeploymentSpec, waits: Waits) -> AbstractAsyncContextManager[Unit]:
+    def start(
+        self, name: str, spec: DeploymentSpec, doorway: Doorway | None, waits: Waits
+    ) -> AbstractAsyncContextManager[Unit]:
         """Return the started unit of the replica ``name``, its models to be loaded before the context is left.
 
-        Whoever enters it ends the unit.
+        Whoever enters it ends the unit. ``doorway`` is the port that it is to answer itself, if any.
 
         Raises
         ------
@@ -138,12 +140,18 @@ class LocalLauncher:
         """Do nothing: units are ended by who started them."""
 
     @asynccontextmanager
-    async def start(self, name: str, spec: DeploymentSpec, waits: Waits) -> AsyncIterator[Unit]:  # noqa: ARG002
+    async def start(
+        self,
+        name: str,  # noqa: ARG002
+        spec: DeploymentSpec,
+        doorway: Doorway | None,
+        waits: Waits,  # noqa: ARG002
+    ) -> AsyncIterator[Unit]:
         """Start the sidekicks and the engine, few replicas at a time."""
         async with self._starts:
-            yield await self._unit(spec)
+            yield await self._unit(spec, doorway)
 
-    async def _unit(self, spec: DeploymentSpec) -> Unit:
+    async def _unit(self, spec: DeploymentSpec, doorway: Doorway | None) -> Unit:
         sidekicks: list[SidekickProcess] = []
         memory_bytes = spec.resources.memory_bytes
         count = threads(spec.resources.cpus)
@@ -157,6 +165,7 @@ class LocalLauncher:
                 memory_bytes=memory_bytes + HEADROOM_BYTES if memory_bytes else 0,
                 arena=self._limits.arena,
                 peers=peers,
+                listener=doorway.listener if doorway is not None else None,
                 variables=thread_variables(count),
             )
         except BaseException:

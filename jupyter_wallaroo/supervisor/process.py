@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -17,6 +17,7 @@ import msgspec
 from jupyter_wallaroo import errors
 from jupyter_wallaroo.engine.arena import Arena, Region
 from jupyter_wallaroo.engine.frames import Buffer, FrameConnection, Kind
+from jupyter_wallaroo.engine.scoreboard import Scoreboard, new_page
 from jupyter_wallaroo.types.cluster import Ended
 from jupyter_wallaroo.types.plan import Start
 
@@ -41,6 +42,9 @@ _decode_error = msgspec.msgpack.Decoder().decode
 
 Reply = tuple[bytes, Buffer]
 """An answer's head and body."""
+
+Asked = Callable[[bytes], Awaitable[bytes]]
+"""Answers what an engine asks of the server."""
 
 
 class EngineGone(Exception):
@@ -90,7 +94,7 @@ async def spawn(
         env=environment() | dict(variables or {}),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.DEVNULL,
-        pass_fds=(begin.socket, *(begin.arena or ())[:1], *begin.peers),
+        pass_fds=(begin.socket, *(begin.arena or ())[:1], *begin.peers, *(begin.door or ())),
         start_new_session=True,
     )
 
@@ -139,6 +143,10 @@ class EngineProcess:
         self._reason = ""
         self._is_connected = True
         self.was_too_large = False
+        self.scoreboard: Scoreboard | None = None
+        """What its own door counts, None when it has none."""
+        self.asked: Asked | None = None
+        self._answering: set[asyncio.Task[None]] = set()
         self._idle: asyncio.Future[None] | None = None
         self._ended = asyncio.get_running_loop().create_task(self._watch())
 
@@ -155,6 +163,7 @@ class EngineProcess:
         interpreter: str = sys.executable,
         variables: Mapping[str, str] | None = None,
         peers: Sequence[socket.socket] = (),
+        listener: socket.socket | None = None,
     ) -> EngineProcess:
         """Start ``python -m jupyter_wallaroo.engine`` in a role; it answers once it is up.
 
@@ -174,6 +183,8 @@ class EngineProcess:
             The Python that runs it, and what is added to its environment.
         peers
             Connected sockets that it inherits: a replica's to its sidekicks, a sidekick's to its replica.
+        listener
+            The socket that a replica's own door accepts on.
 
         Raises
         ------
@@ -192,9 +203,16 @@ class EngineProcess:
                 cpu_s=cpu_s,
                 arena=(arena.fd, arena.size_bytes) if arena is not None else None,
                 peers=[peer.fileno() for peer in peers],
+                door=(listener.fileno(), new_page()) if listener is not None else None,
             )
-            process = await spawn(begin, directory, program=program, interpreter=interpreter, variables=variables)
+            scoreboard = Scoreboard(os.dup(begin.door[1])) if begin.door is not None else None
+            try:
+                process = await spawn(begin, directory, program=program, interpreter=interpreter, variables=variables)
+            finally:
+                if begin.door is not None:
+                    os.close(begin.door[1])
         self = cls(process)
+        self.scoreboard = scoreboard
         ours.setblocking(False)
         await asyncio.get_running_loop().create_connection(lambda: self._connection, sock=ours)
         return self
@@ -216,8 +234,13 @@ class EngineProcess:
 
     @property
     def in_flight(self) -> int:
-        """How many answers it owes."""
-        return len(self._calls)
+        """How many answers it owes, by whichever door they were asked for."""
+        return len(self._calls) + self.owed_at_door
+
+    @property
+    def owed_at_door(self) -> int:
+        """How many answers it owes at its own door."""
+        return self.scoreboard.owed if self.scoreboard is not None and self.is_alive else 0
 
     def call(self, kind: int, head: bytes, body: Buffer | Region, deadline: float) -> asyncio.Future[Reply]:
         """Send a request and return the future of its answer, which fails with a `WallarooError` or `EngineGone`.
@@ -237,6 +260,9 @@ class EngineProcess:
     def frame_received(self, number: int, kind: int, head: bytes, body: Buffer) -> None:
         """Match an answer with its call (the connection calls this)."""
         self._last_heard = time.monotonic()
+        if kind == Kind.ASK:
+            self._answer(head)
+            return
         if kind == Kind.ENDED:
             ended = _decode_ended(head)
             self.end_for(ended.reason, is_memory=ended.is_memory)
@@ -254,6 +280,15 @@ class EngineProcess:
         else:
             call.future.set_exception(errors.from_wire(_decode_error(head)))
 
+    def _answer(self, question: bytes) -> None:
+        task = asyncio.get_running_loop().create_task(self._send_verdict(question))
+        self._answering.add(task)
+        task.add_done_callback(self._answering.discard)
+
+    async def _send_verdict(self, question: bytes) -> None:
+        if self.asked is not None:
+            self._connection.send(0, Kind.VERDICT, await self.asked(question))
+
     def connection_ended(self) -> None:
         """Take a closed connection for the end of the process (the connection calls this)."""
         self._is_connected = False
@@ -264,15 +299,19 @@ class EngineProcess:
         """Fail calls whose time is over; kill a process that is stuck; ask an idle one for a sign of life.
 
         A process works on one request at a time, in order. It is stuck when the oldest one is overdue and nothing has
-        come from it since; one that is merely behind keeps answering.
+        come from it since, here or at its own door; one that is merely behind keeps answering.
         """
         for call in self._calls.values():
             if call.deadline < now and not call.future.done():
                 call.future.set_exception(errors.DeadlineExceeded("The time limit of the request passed."))
         oldest = next(iter(self._calls.values()), None)
-        if oldest is None:
+        board = self.scoreboard
+        if board is not None and board.owed:
+            if board.due_ns / 1e9 + STUCK_AFTER_S < now:
+                self.kill("it did not answer in time")
+        elif oldest is None:
             if now - self._last_heard > PING_AFTER_S:
-                self.call(Kind.PING, b"", b"", now + PING_LIMIT_S).add_done_callback(_forget)
+                self.call(Kind.PING, b"", b"", now + PING_LIMIT_S).add_done_callback(forget)
         elif oldest.deadline + STUCK_AFTER_S < now and self._last_heard + STUCK_AFTER_S < now:
             self.kill("it did not answer in time")
 
@@ -352,7 +391,8 @@ class EngineProcess:
             self._idle = None
 
 
-def _forget(future: asyncio.Future[Reply]) -> None:
+def forget(future: asyncio.Future[Reply]) -> None:
+    """Let an answer that nobody waits for be whatever it is."""
     if not future.cancelled():
         future.exception()
 

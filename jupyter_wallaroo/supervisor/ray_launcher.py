@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from jupyter_wallaroo.errors import Unavailable, WallarooError
+from jupyter_wallaroo.supervisor.doorway import Doorway
 from jupyter_wallaroo.supervisor.launch import Unit, Waits
 from jupyter_wallaroo.supervisor.process import EngineGone, EngineProcess
 from jupyter_wallaroo.supervisor.spec import DeploymentSpec, Limits
@@ -189,7 +190,13 @@ class RayLauncher:
         return {"RAY_USAGE_STATS_ENABLED": "0", **said, **token}
 
     @asynccontextmanager
-    async def start(self, name: str, spec: DeploymentSpec, waits: Waits) -> AsyncIterator[Unit]:
+    async def start(
+        self,
+        name: str,
+        spec: DeploymentSpec,
+        doorway: Doorway | None,  # noqa: ARG002
+        waits: Waits,
+    ) -> AsyncIterator[Unit]:
         """Get a seat, which may take as long as there is none, and have a relay connect to it."""
         while not self.is_ready:
             waits(_sentence(self._why))

@@ -13,10 +13,12 @@ import msgspec
 from jupyter_wallaroo.engine.arena import Region
 from jupyter_wallaroo.engine.frames import Buffer, Kind
 from jupyter_wallaroo.errors import DeadlineExceeded, InvalidModel, Unavailable, WallarooError
+from jupyter_wallaroo.supervisor.doorway import Doorway
 from jupyter_wallaroo.supervisor.launch import Launcher, Unit
-from jupyter_wallaroo.supervisor.process import EngineGone, OnChange, Reply
+from jupyter_wallaroo.supervisor.process import EngineGone, EngineProcess, OnChange, Reply, forget
 from jupyter_wallaroo.supervisor.spec import DeploymentSpec, Limits
 from jupyter_wallaroo.types.deployment import Status
+from jupyter_wallaroo.types.door import Retire
 from jupyter_wallaroo.types.plan import Plan
 
 BACK_OFF_S = (0.0, 0.0, 0.25, 0.5, 1.0, 1.0, 2.0, 5.0, 10.0, 30.0)
@@ -24,6 +26,10 @@ CRASH_WINDOW_S = 60.0
 SERVED_S = 1.0
 """A process that lives this long with its models loaded has room for them: what ends it then is a request."""
 CRASHES_TO_ERROR = 5
+DOOR_LIMIT_S = 30.0
+"""How long a replica may take to open or to retire its door."""
+DIGEST_BYTES = 32
+"""What a question about a token begins with; the rest is the token."""
 
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -46,10 +52,23 @@ class Replica:
         Starts its processes.
     changed
         Called whenever `status` may have changed.
+    doorway
+        The port that it answers itself, once `serve` was called; None for none.
     """
 
-    def __init__(self, name: str, spec: DeploymentSpec, limits: Limits, launcher: Launcher, changed: OnChange) -> None:
+    def __init__(
+        self,
+        name: str,
+        spec: DeploymentSpec,
+        limits: Limits,
+        launcher: Launcher,
+        changed: OnChange,
+        *,
+        doorway: Doorway | None,
+    ) -> None:
         self.name = name
+        self._doorway = doorway
+        self._serves = False
         self.reason: str | None = None
         self.has_run = False
         self.restarts = 0
@@ -70,7 +89,12 @@ class Replica:
     @property
     def in_flight(self) -> int:
         """How many answers it owes."""
-        return self._unit.process.in_flight if self._unit else 0
+        return self._process.in_flight if self._process else 0
+
+    @property
+    def owed_at_door(self) -> int:
+        """How many answers it owes at its own door."""
+        return self._process.owed_at_door if self._process else 0
 
     @property
     def status(self) -> Status:
@@ -84,18 +108,55 @@ class Replica:
         """Its processes, None while the engine's does not live."""
         return self._unit if self._unit is not None and self._unit.process.is_alive else None
 
+    @property
+    def _process(self) -> EngineProcess | None:
+        """The engine's, or the last one that was."""
+        return self._unit.process if self._unit is not None else None
+
     def call(self, head: bytes, body: Buffer | Region, deadline: float) -> asyncio.Future[Reply]:
         """Send an inference; only while `status` is running."""
-        assert self._unit is not None
-        return self._unit.process.call(Kind.INFER, head, body, deadline)
+        assert self._process is not None
+        return self._process.call(Kind.INFER, head, body, deadline)
 
-    async def until_idle(self) -> None:
-        """Wait until it owes no answer."""
-        if self._unit is not None:
-            await self._unit.process.until_idle()
+    def serve(self) -> None:
+        """Answer at its own door as well, now or when the models are loaded."""
+        self._serves = True
+        process, doorway, doors = self._process, self._doorway, self._limits.doors
+        if self.status is not Status.RUNNING or process is None or doorway is None or doors is None:
+            return
+        plan = doors.plan(doorway, self._spec.name, self._spec.pipeline_name)
+        until = time.monotonic() + DOOR_LIMIT_S
+        process.call(Kind.OPEN, _encode(plan), b"", until).add_done_callback(forget)
+
+    async def until_idle(self, *, idle_s: float) -> None:
+        """Take no more connections at its door, and wait until it owes no answer.
+
+        Parameters
+        ----------
+        idle_s
+            How long a connection may have been idle that is kept: a client may just be sending on it.
+        """
+        self._serves = False
+        process = self._process
+        if process is None:
+            return
+        if self._doorway is not None:
+            until = time.monotonic() + DOOR_LIMIT_S
+            process.call(Kind.RETIRE, _encode(Retire(idle_s=idle_s)), b"", until).add_done_callback(forget)
+        await process.until_idle()
+
+    def count(self) -> None:
+        """Tell what was counted at its door since the last time."""
+        board = self._process.scoreboard if self._process is not None else None
+        counted = self._limits.doors.counted if self._limits.doors is not None else None
+        if board is not None and counted is not None:
+            tally = board.take()
+            if tally is not None:
+                counted(self._spec.pipeline_id, tally)
 
     def check(self, now: float) -> None:
         """Look after its processes."""
+        self.count()
         if self._unit is not None:
             self._unit.check(now)
 
@@ -105,6 +166,7 @@ class Replica:
         await asyncio.gather(self._task, return_exceptions=True)
         if self._unit is not None:
             await self._unit.process.stop()
+            self.count()
             await self._unit.end()
 
     async def _keep_running(self) -> None:
@@ -118,7 +180,7 @@ class Replica:
                 return
             self.restarts += 1
             now = time.monotonic()
-            if self._unit is not None and self._unit.process.was_too_large and self._served:
+            if self._process is not None and self._process.was_too_large and self._served:
                 self._set(Status.STARTING, f"The engine process was lost over one request: {reason}.")
                 continue
             self._crashes.append(now)
@@ -139,8 +201,9 @@ class Replica:
         """
         unit = None
         try:
-            async with self._launcher.start(self.name, self._spec, self._wait) as unit:
+            async with self._launcher.start(self.name, self._spec, self._doorway, self._wait) as unit:
                 self._unit = unit
+                unit.process.asked = self._decide
                 self.is_waiting = False
                 try:
                     await self._load(unit)
@@ -155,6 +218,8 @@ class Replica:
                     raise
             self._set(Status.RUNNING, None)
             self.has_run = True
+            if self._serves:
+                self.serve()
             loaded = time.monotonic()
             reason = await self._first_end(unit)
             self._served = time.monotonic() - loaded > SERVED_S
@@ -166,12 +231,20 @@ class Replica:
         except Unavailable as error:
             return error.message.rstrip(".")
         finally:
+            self.count()
             if unit is not None:
                 await unit.end()
 
     def _wait(self, reason: str) -> None:
         self.is_waiting = True
         self._set(Status.STARTING, reason)
+
+    async def _decide(self, question: bytes) -> bytes:
+        """Answer what its door asks about a token."""
+        digest, token = question[:DIGEST_BYTES], question[DIGEST_BYTES:].decode("latin-1")
+        doors = self._limits.doors
+        assert doors is not None, "it has a door"
+        return digest + int(await doors.verdict(self._spec.pipeline_id, token)).to_bytes(2)
 
     async def _load(self, unit: Unit) -> None:
         """Have every process load what it runs.

@@ -9,6 +9,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from jupyter_wallaroo.engine.arena import Arena
+from jupyter_wallaroo.supervisor.doorway import Doors
 from jupyter_wallaroo.types.plan import Durability, PlannedModel, PlannedStep
 
 
@@ -113,3 +114,5 @@ class Limits(Struct, frozen=True, kw_only=True):
     """Where large request bodies lie."""
     autoscaled_replicas: int
     """Replicas of all deployments together up to which autoscaling adds more."""
+    doors: Doors | None = None
+    """The ports that replicas answer themselves, None where Jupyter is the only door."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from jupyter_wallaroo.supervisor.deployment import Deployment
-from jupyter_wallaroo.supervisor.launch import LOOPBACK
+from jupyter_wallaroo.supervisor.doorway import LOOPBACK
 from jupyter_wallaroo.supervisor.replica import Replica
 from jupyter_wallaroo.supervisor.spec import DeploymentSpec, SidekickSpec
 from jupyter_wallaroo.types.deployment import (

@@ -10,6 +10,12 @@ from jupyter_wallaroo.types.plan import MediaType
 
 ARROW_TYPES = ("application/vnd.apache.arrow.file", "application/vnd.apache.arrow.stream")
 
+ANSWER_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; sandbox",
+}
+"""Of every answer: data, never a page (SECURITY E2)."""
+
 
 @lru_cache(maxsize=256)
 def negotiate(content_type: str, accept: str) -> tuple[MediaType, MediaType]:

@@ -6,9 +6,9 @@ return, and ``model_version_id`` takes, the id of a *model version* (one file).
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from msgspec import Struct, field
+from msgspec import Meta, Struct, field
 
 from jupyter_wallaroo.types.framework import Framework, ModelStatus, Runtime
 from jupyter_wallaroo.types.tag import Tag
@@ -93,6 +93,18 @@ class Signature(Struct, frozen=True, kw_only=True):
 
     inputs: list[TensorSpec]
     outputs: list[TensorSpec]
+
+
+class DynamicBatching(Struct, frozen=True, kw_only=True):
+    """How requests of a model are run together (contract/deployment_config.md).
+
+    A request waits up to ``max_batch_delay_ms`` until ``batch_size_target`` rows are waiting; one run has at most
+    ``batch_size_limit`` rows, None leaves that to the engine.
+    """
+
+    max_batch_delay_ms: Annotated[int, Meta(ge=0, le=60_000)] = 10
+    batch_size_target: Annotated[int, Meta(ge=1)] = 4
+    batch_size_limit: Annotated[int, Meta(ge=1)] | None = None
 
 
 class ModelConfig(Struct, frozen=True, kw_only=True):
@@ -278,6 +290,6 @@ class InsertModelConfig(Struct, frozen=True, kw_only=True):
     input_schema: str | None = None
     output_schema: str | None = None
     batch_config: str | None = None
-    dynamic_batching_config: dict[str, Any] | None = None
+    dynamic_batching_config: DynamicBatching | None = None
     continuous_batching_config: dict[str, Any] | None = None
     openai_config: dict[str, Any] | None = field(default=None)

@@ -135,3 +135,24 @@ class PipelineUrl(Struct, frozen=True, kw_only=True):
     """An absolute URL that takes inferences (S1-36)."""
 
     url: str
+
+
+class GetDirectAccess(Struct, frozen=True, kw_only=True):
+    """``admin/get_pipeline_direct_access``: of a pipeline by name."""
+
+    workspace_id: int
+    pipeline_name: str
+
+
+class DirectAccess(Struct, frozen=True, kw_only=True):
+    """Where a pipeline's replicas answer themselves on the server's machine, and the token that opens this port only.
+
+    ``token`` is None where they do not, and ``url`` then the server's own.
+    """
+
+    url: str
+    token: str | None
+
+    def __repr__(self) -> str:
+        """Return everything but the token."""
+        return f"DirectAccess(url={self.url!r}, token={'None' if self.token is None else repr('*****')})"

@@ -11,7 +11,7 @@ from typing import Any
 from msgspec import Struct
 
 from jupyter_wallaroo.types.framework import Framework, Runtime
-from jupyter_wallaroo.types.model import Signature
+from jupyter_wallaroo.types.model import DynamicBatching, Signature
 from jupyter_wallaroo.types.rule import Rule
 
 
@@ -47,6 +47,7 @@ class PlannedModel(Struct, frozen=True, kw_only=True):
     output_schema: str | None = None
     settings: dict[str, Any] = {}
     """The ``config`` of the upload's ``framework_config``."""
+    batching: DynamicBatching | None = None
 
 
 class InferStep(Struct, frozen=True, tag=True):
@@ -131,7 +132,8 @@ class SidekickPlan(Struct, frozen=True, kw_only=True):
 class Start(Struct, frozen=True, kw_only=True):
     """How an engine process begins; numbers of descriptors are of those it inherits.
 
-    ``arena`` is a descriptor and its size in bytes, ``peers`` lead to a replica's sidekicks or a sidekick's replica.
+    ``arena`` is a descriptor and its size in bytes, ``peers`` lead to a replica's sidekicks or a sidekick's replica;
+    ``door`` are the socket that a replica's own door accepts on and the memory that it counts in.
     """
 
     role: str
@@ -141,6 +143,7 @@ class Start(Struct, frozen=True, kw_only=True):
     cpu_s: int = 0
     arena: tuple[int, int] | None = None
     peers: list[int] = []
+    door: tuple[int, int] | None = None
     sends_journal: bool = False
     """Whether the journal is kept at the other end of the socket."""
 

@@ -23,7 +23,9 @@ pytestmark = pytest.mark.timeout(300)
 
 def engines(client: httpx.Client, name: str) -> list[dict[str, Any]]:
     """Return what the status says of each engine."""
-    infos: list[dict[str, Any]] = [engine["info"] for engine in post(client, "status/get_deployment", name=name)["engines"]]
+    infos: list[dict[str, Any]] = [
+        engine["info"] for engine in post(client, "status/get_deployment", name=name)["engines"]
+    ]
     return infos
 
 

@@ -132,7 +132,7 @@ def test_a_kernel_completes_and_draws_bars(server: PrivateServer) -> None:
         assert kernel.value(code) == ["deploy"]
         shown = kernel.run(
             "from jupyter_wallaroo.sdk import waiting\n"
-            "from jupyter_wallaroo.magics.progress import Bar\n"
+            "from jupyter_wallaroo.sdk.progress import Bar\n"
             "with waiting.shown_by(Bar), waiting.progress('Counting <b>') as advance:\n    advance(0.5)"
         )
         assert "Counting &lt;b&gt;" in shown.html and "<progress" in shown.html and "Counting <b>" in shown.plain

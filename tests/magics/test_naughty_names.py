@@ -13,13 +13,13 @@ from IPython.core.error import UsageError
 
 from jupyter_wallaroo.conversion.comparison import Compared, Example
 from jupyter_wallaroo.errors import InvalidRequest
-from jupyter_wallaroo.magics.progress import Bar
 from jupyter_wallaroo.magics.results import Facts, Sections, Table
 from jupyter_wallaroo.magics.usage import unknown
 from jupyter_wallaroo.magics.verbs.doctor import Report
 from jupyter_wallaroo.sdk import display
 from jupyter_wallaroo.sdk.live_comparison import LiveComparison, ModelDiffers
 from jupyter_wallaroo.sdk.object import ModelUploadError
+from jupyter_wallaroo.sdk.progress import Bar
 from tests import models
 from tests.magics.shell import Shell
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from jupyter_wallaroo.magics.progress import Headless, Silent
 from jupyter_wallaroo.sdk import waiting
+from jupyter_wallaroo.sdk.progress import Headless, Silent
 from tests.magics.shell import Shell
 
 

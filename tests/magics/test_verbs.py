@@ -248,6 +248,47 @@ def test_many_rows_go_in_parts(shell: Shell, deployed: str) -> None:
     assert shell.value("result")["in.amount"].round(5).tolist() == rows["amount"].round(5).tolist()
 
 
+def test_many_rows_go_from_place_to_place(shell: Shell, deployed: str, tmp_path: Path) -> None:
+    """Files and connections are read and written by and by; what is displayed is how many rows that were."""
+    frame: pd.DataFrame = shell.value("rows")
+    expected = shell.value("model").predict(frame).tolist()
+    frame.to_parquet(tmp_path / "rows.parquet", index=False)
+    shell.run(f"%wl infer {deployed} {tmp_path / 'rows.parquet'} --to {tmp_path / 'out.csv'} --chunk-rows 7")
+    assert "Inferring 40 rows  ok" in shell.printed
+    assert f"40 rows of results are in {tmp_path / 'out.csv'}." in shell.printed
+    assert pd.read_csv(tmp_path / "out.csv")["out.predictions"].tolist() == expected
+    name = unique("database")
+    shell.run(f"%wl connection create {name} SQLITE path={tmp_path / 'rows.db'}")
+    where = f"connection:{name}"
+    shell.run(f"%wl infer {deployed} rows --to {where}:scores --mode create --out written")
+    assert shell.value("written") == 40
+    shell.run(f"%wl infer {deployed} {tmp_path / 'rows.parquet'} --to {where}:scores")
+    place = shell.run(f"%wl connection get {name}")
+    assert place.read("scores")["out.predictions"].tolist() == expected * 2
+    shell.give(holed=[{"amount": 1.0, "age": 30}])
+    with pytest.raises(UsageError, match="--to and --keep-errors take rows"):
+        shell.run(f"%wl infer {deployed} holed --to x.csv")
+    with pytest.raises(UsageError, match="No table is named"):
+        shell.run(f"%wl infer {deployed} {where}")
+
+
+def test_rows_of_a_matrix_come_from_files_too(shell: Shell, tmp_path: Path) -> None:
+    """A model that takes one column of lists is given the columns of a file as such, chunk by chunk."""
+    from sklearn.linear_model import LinearRegression
+
+    numbers = np.arange(40.0).reshape(20, 2)
+    shell.give(plain=LinearRegression().fit(numbers, numbers.sum(axis=1)), matrix=numbers)
+    name = unique("matrix")
+    shell.run("%wl upload plain --name plain --sample matrix")
+    shell.run(f"%wl deploy {name} plain")
+    try:
+        pd.DataFrame(numbers, columns=["a", "b"]).to_csv(tmp_path / "rows.csv", index=False)
+        found = shell.run(f"%wl infer {name} {tmp_path / 'rows.csv'} --chunk-rows 6")
+        assert found["out.predictions"].round(3).tolist() == numbers.sum(axis=1).tolist()
+    finally:
+        shell.run(f"%wl undeploy {name}")
+
+
 def test_data_that_is_none(shell: Shell, deployed: str) -> None:
     """Near names are offered; what is no rows, or does not fit, says so."""
     shell.give(customers=pd.DataFrame({"x": [1]}), word=3, text=pd.DataFrame({"amount": ["a"], "age": ["b"]}))

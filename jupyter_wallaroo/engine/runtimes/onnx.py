@@ -60,6 +60,8 @@ class OnnxRuntime:
         How messages call it.
     threads
         Threads that one inference may use.
+    most_rows
+        What the model is given at once, where its file leaves that open; None: all of a request's.
 
     Raises
     ------
@@ -67,7 +69,7 @@ class OnnxRuntime:
         Not ONNX, not self-contained, or with inputs or outputs that are not tensors.
     """
 
-    def __init__(self, model: bytes, label: str, threads: int = 1) -> None:
+    def __init__(self, model: bytes, label: str, threads: int = 1, most_rows: int | None = None) -> None:
         ort.set_default_logger_severity(_FATAL)
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
@@ -87,26 +89,30 @@ class OnnxRuntime:
             outputs=[_spec(item, label) for item in self._session.get_outputs()],
         )
         self._names = [item.name for item in self.signature.outputs]
-        self._row_by_row = any(spec.shape and spec.shape[0] == 1 for spec in self.signature.inputs)
+        first = {spec.shape[0] for spec in self.signature.inputs if spec.shape}
+        self._most_rows = 1 if 1 in first else most_rows if first == {None} else None
 
     def run(self, feeds: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return the outputs by name (see `Runtime.run`)."""
-        if self._row_by_row:
-            rows = len(next(iter(feeds.values())))
-            single = [self._run({name: feed[row : row + 1] for name, feed in feeds.items()}) for row in range(rows)]
-            return {
-                name: self._stacked(name, parts)
-                for name, parts in zip(self._names, zip(*single, strict=True), strict=True)
-            }
-        return dict(zip(self._names, self._run(feeds), strict=True))
+        most = self._most_rows
+        if most is None:
+            return dict(zip(self._names, self._run(feeds), strict=True))
+        rows = len(next(iter(feeds.values())))
+        starts = range(0, rows, most)
+        runs = [self._run({name: feed[start : start + most] for name, feed in feeds.items()}) for start in starts]
+        sizes = [min(most, rows - start) for start in starts]
+        return {
+            name: self._stacked(name, parts, sizes)
+            for name, parts in zip(self._names, zip(*runs, strict=True), strict=True)
+        }
 
-    def _stacked(self, name: str, parts: tuple[Tensor, ...]) -> Tensor:
-        """Return the outputs of single rows as one; a scalar is a row's only value."""
+    def _stacked(self, name: str, parts: tuple[Tensor, ...], sizes: list[int]) -> Tensor:
+        """Return the outputs of runs of so many rows as one; a scalar is a row's only value."""
         shapes = {part.shape[1:] for part in parts}
-        if len(shapes) > 1 or any(len(np.atleast_1d(part)) != 1 for part in parts):
+        if len(shapes) > 1 or [len(np.atleast_1d(part)) for part in parts] != sizes:
             raise InvalidInput(
-                f"Model {self._label} takes one row at a time and gave outputs {name!r} of different shapes, which "
-                "cannot be one column.",
+                f"Model {self._label} takes {'one row' if self._most_rows == 1 else f'{self._most_rows} rows'} at a "
+                f"time and gave outputs {name!r} of different shapes, which cannot be one column.",
                 hint="Send one row per request.",
             )
         return np.concatenate([np.atleast_1d(part) for part in parts])

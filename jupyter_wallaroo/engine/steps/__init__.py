@@ -5,21 +5,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-import pyarrow as pa
-
-from jupyter_wallaroo.codec.batch import Batch, Cells
+from jupyter_wallaroo.codec.batch import Batch, Cells, Column
 from jupyter_wallaroo.errors import InvalidInput
 from jupyter_wallaroo.types.plan import PlannedModel
 
 DEFAULT_FIELD = "tensor"
 """What a request may call the only input of a model, whatever its file calls it (S1-39)."""
 
-Columns = Mapping[str, Cells | pa.Array]
-"""What a step is given: JSON cells or Arrow arrays by column name."""
+Columns = Mapping[str, Cells | Column]
+"""What a step is given: JSON cells, Arrow arrays, or tensors that fit (see `Decoded`), by column name."""
 
 
 @dataclass(slots=True)
@@ -46,7 +44,7 @@ class Step(Protocol):
         ...
 
 
-def find_column(field: str, fields: Sequence[str], columns: Columns, expected: str) -> str:
+def find_column(field: str, fields: Sequence[str], columns: Columns, expected: Callable[[], str]) -> str:
     """Return the name of the column that an input called ``field`` takes.
 
     Parameters
@@ -56,7 +54,7 @@ def find_column(field: str, fields: Sequence[str], columns: Columns, expected: s
     columns
         What there is.
     expected
-        What the input takes, in words.
+        Says what the input takes, in words.
 
     Raises
     ------
@@ -68,7 +66,7 @@ def find_column(field: str, fields: Sequence[str], columns: Columns, expected: s
     if len(fields) == 1 and DEFAULT_FIELD in columns:
         return DEFAULT_FIELD
     raise InvalidInput(
-        f"Column {field!r} is missing: expected {expected}; got the columns {sorted(columns)}.",
+        f"Column {field!r} is missing: expected {expected()}; got the columns {sorted(columns)}.",
         hint=f"Rename a column to {field!r}, or configure the model with tensor_fields.",
         details={"expected": list(fields), "got": sorted(columns)},
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pyarrow as pa
 
 from jupyter_wallaroo.codec import arrow, schema
@@ -67,13 +69,15 @@ class SidekickStep:
         used: Batch = {}
         arrays = []
         for name, field in zip(fields, self._schema, strict=True):
-            expected = f"{field.type} for model {self.model.name!r}"
-            source = find_column(name, fields, columns, expected)
+            source = find_column(name, fields, columns, partial(self._expected, field))
             used[source] = schema.fit_input(
                 source, columns[source], field, self.model.name, may_hold_booleans=may_hold_booleans
             )
             arrays.append(used[source])
         return used, pa.Table.from_arrays(arrays, self._schema.names)
+
+    def _expected(self, field: pa.Field) -> str:
+        return f"{field.type} for model {self.model.name!r}"
 
 
 def _as_it_is(name: str, column: Cells | Column) -> pa.Array:

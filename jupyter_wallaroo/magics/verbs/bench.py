@@ -10,7 +10,8 @@ from jupyter_wallaroo.magics.parser import Live, Parser
 from jupyter_wallaroo.magics.results import Sections, Shown, Table
 from jupyter_wallaroo.magics.usage import usage
 from jupyter_wallaroo.magics.verb import Call, Verb
-from jupyter_wallaroo.sdk import display, frames, measuring, waiting
+from jupyter_wallaroo.sdk import batch_source, display, frames, measuring, waiting
+from jupyter_wallaroo.sdk.connection import BATCH_ROWS
 from jupyter_wallaroo.sdk.measuring import Measurement
 from jupyter_wallaroo.sdk.pipeline import Pipeline
 
@@ -92,6 +93,8 @@ def _run(call: Call) -> Bench:
         raise usage("%wl bench: --rows and --seconds are more than 0.")
     pipeline = call.client.get_pipeline(args.pipeline)
     rows = data.resolve(call, args.data)
+    if data.is_place(rows):
+        rows = next(batch_source.source_of(call.client, rows, BATCH_ROWS).tables, None)  # the first are enough
     if data.is_array(rows):
         rows = data.as_matrix(call.client, pipeline, rows)
     if not (frames.is_frame(rows) or frames.is_table(rows)):

@@ -69,16 +69,27 @@ class BigQuery:
         """
         from jupyter_wallaroo.sdk.connectors.plain import plain
 
-        bigquery = driver("google.cloud.bigquery", "bigquery")
-        query = sql.statement(sql.table_name(details, source or optional(details, "table_id")), _quoting(details))
-        bound = [_parameter(bigquery, name, value) for name, value in (parameters or {}).items()]
-        config = bigquery.QueryJobConfig(query_parameters=bound)
-        with _client(details) as client:
-            retry = bigquery.DEFAULT_RETRY.with_timeout(timeout_s)
-            job = client.query(query, job_config=config, retry=retry, job_retry=None, timeout=timeout_s)
-            found = job.result(retry=retry, job_retry=None, timeout=timeout_s)
+        with _found(details, source, parameters, timeout_s) as found:
             # Without the Storage API, whose gRPC door is another service with permissions of its own.
             return plain(found.to_arrow(create_bqstorage_client=False))
+
+    def batches(
+        self,
+        details: Details,
+        source: str | None,
+        most: int,
+        *,
+        parameters: Mapping[str, Any] | None = None,
+        timeout_s: float = TIMEOUT_S,
+    ) -> Iterator[pa.Table]:
+        """Yield what `read` returns, page by page, at most ``most`` rows each."""
+        import pyarrow as pa
+
+        from jupyter_wallaroo.sdk.connectors.plain import plain
+
+        with _found(details, source, parameters, timeout_s, page_size=most) as found:
+            for batch in found.to_arrow_iterable():
+                yield plain(pa.Table.from_batches([batch]))
 
     def write(
         self,
@@ -120,6 +131,25 @@ class BigQuery:
             job = client.load_table_from_file(io.BytesIO(body), name, job_config=config, timeout=timeout_s)
             job.result(**limits)
         return int(table.num_rows)
+
+
+@contextmanager
+def _found(
+    details: Details,
+    source: str | None,
+    parameters: Mapping[str, Any] | None,
+    timeout_s: float,
+    page_size: int | None = None,
+) -> Iterator[Any]:
+    """Run a query and give its rows, while the client is open."""
+    bigquery = driver("google.cloud.bigquery", "bigquery")
+    query = sql.statement(sql.table_name(details, source or optional(details, "table_id")), _quoting(details))
+    bound = [_parameter(bigquery, name, value) for name, value in (parameters or {}).items()]
+    config = bigquery.QueryJobConfig(query_parameters=bound)
+    with _client(details) as client:
+        retry = bigquery.DEFAULT_RETRY.with_timeout(timeout_s)
+        job = client.query(query, job_config=config, retry=retry, job_retry=None, timeout=timeout_s)
+        yield job.result(retry=retry, job_retry=None, timeout=timeout_s, page_size=page_size)
 
 
 @contextmanager

@@ -19,6 +19,9 @@ class Connector(Protocol):
     -----
     ``*args`` only tells mypy that an implementation may name its options; options are passed by name, and
     `guarded.Guarded` refuses those an implementation does not name.
+
+    A connector may also have ``batches(details, source, most, **options)``, which yields what `read` returns in tables
+    of about ``most`` rows, and holds no more of it; and ``ADDS = True`` when every write adds to what is there.
     """
 
     def read(self, details: Details, source: str | None = None, *args: Any, **options: Any) -> pa.Table:

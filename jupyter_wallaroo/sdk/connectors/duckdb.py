@@ -47,12 +47,16 @@ class DuckDB:
         """
         from jupyter_wallaroo.sdk.connectors.plain import plain
 
-        query = sql.statement(sql.table_name(details, source), sql.quoted)
-        with _connection(details, read_only=True) as connection:
-            relation = connection.sql(query, params=list(parameters) or None)
-            if relation is None:
-                raise ConnectorError("The SQL gives no rows.", hint="A source is a SELECT or a table's name.")
+        with _relation(details, source, parameters) as relation:
             return plain(relation.to_arrow_table())
+
+    def batches(
+        self, details: Details, source: str | None, most: int, *, parameters: Sequence[Any] = ()
+    ) -> Iterator[pa.Table]:
+        """Yield what `read` returns, in tables of at most ``most`` rows; the file is closed by then."""
+        from jupyter_wallaroo.sdk.connectors.spool import spooled
+
+        yield from spooled(_batches(details, source, most, parameters))
 
     def write(self, details: Details, table: pa.Table, target: str | None = None, *, mode: str = "append") -> int:
         """Write all rows in one transaction, or none; columns are matched by name.
@@ -73,6 +77,27 @@ class DuckDB:
             connection.register(_ROWS, table)
             connection.execute(f"{statement} SELECT * FROM {_ROWS}")  # noqa: S608 the name is quoted
         return int(table.num_rows)
+
+
+def _batches(details: Details, source: str | None, most: int, parameters: Sequence[Any]) -> Iterator[pa.Table]:
+    import pyarrow as pa
+
+    from jupyter_wallaroo.sdk.connectors.plain import plain
+
+    with _relation(details, source, parameters) as relation:
+        read = getattr(relation, "to_arrow_reader", None) or relation.fetch_arrow_reader  # its name before 1.4
+        for batch in read(most):
+            yield plain(pa.Table.from_batches([batch]))
+
+
+@contextmanager
+def _relation(details: Details, source: str | None, parameters: Sequence[Any]) -> Iterator[Any]:
+    query = sql.statement(sql.table_name(details, source), sql.quoted)
+    with _connection(details, read_only=True) as connection:
+        relation = connection.sql(query, params=list(parameters) or None)
+        if relation is None:
+            raise ConnectorError("The SQL gives no rows.", hint="A source is a SELECT or a table's name.")
+        yield relation
 
 
 @contextmanager

@@ -19,9 +19,9 @@ from __future__ import annotations
 import glob
 import os
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from jupyter_wallaroo.sdk.connectors.details import optional, required
 from jupyter_wallaroo.sdk.connectors.failures import ConnectorError
@@ -43,9 +43,19 @@ class Files:
         format: str | None = None,  # noqa: A002 pandas' and pyarrow's word
     ) -> pa.Table:
         """Return the table in a file, or in all files that a pattern finds."""
-        path = _path(details, source)
-        names = [str(path)] if path.is_file() else sorted(glob.glob(str(path), recursive=True))
+        names = _names(details, source)
         return read_all(names, format or optional(details, "format"), lambda name: Path(name).read_bytes())
+
+    def batches(
+        self,
+        details: Details,
+        source: str | None,
+        most: int,
+        *,
+        format: str | None = None,  # noqa: A002
+    ) -> Iterator[pa.Table]:
+        """Yield what `read` returns, file by file, in tables of at most ``most`` rows where the format can."""
+        yield from batches_of_all(_names(details, source), format or optional(details, "format"), most, _opened)
 
     def write(
         self,
@@ -88,7 +98,7 @@ def read_all(names: Iterable[str], wanted: str | None, fetch: Callable[[str], by
 
     tables = [formats.decode(fetch(name), formats.choose(wanted, name)) for name in names]
     if not tables:
-        raise ConnectorError("There is no such file.", hint="Check the connection's details and the source's name.")
+        raise no_file()
     try:
         return pa.concat_tables(tables, promote_options="permissive")
     except pa.ArrowException as error:
@@ -96,6 +106,34 @@ def read_all(names: Iterable[str], wanted: str | None, fetch: Callable[[str], by
             f"The columns of {len(tables)} files do not fit each other: {error}.",
             hint="Read them one by one.",
         ) from None
+
+
+def batches_of_all(
+    names: Iterable[str], wanted: str | None, most: int, open_file: Callable[[str], BinaryIO]
+) -> Iterator[pa.Table]:
+    """Yield the tables of some files in their order, as `streams.read` has them."""
+    from jupyter_wallaroo.sdk.connectors import formats, streams
+
+    count = 0
+    for count, name in enumerate(names, 1):  # noqa: B007  how many there were is wanted
+        with open_file(name) as file:
+            yield from streams.read(file, formats.choose(wanted, name), most)
+    if not count:
+        raise no_file()
+
+
+def no_file() -> ConnectorError:
+    """Return the error that a source names no file."""
+    return ConnectorError("There is no such file.", hint="Check the connection's details and the source's name.")
+
+
+def _opened(name: str) -> BinaryIO:
+    return Path(name).open("rb")
+
+
+def _names(details: Details, source: str | None) -> list[str]:
+    path = _path(details, source)
+    return [str(path)] if path.is_file() else sorted(glob.glob(str(path), recursive=True))
 
 
 def _path(details: Details, name: str | None) -> Path:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 import pyarrow as pa
@@ -27,7 +27,10 @@ from jupyter_wallaroo.sdk.connectors import rows
 from jupyter_wallaroo.sdk.connectors.failures import ConnectorError
 from jupyter_wallaroo.sdk.connectors.plain import plain
 
-_FILE_MAGIC = b"ARROW1"
+if TYPE_CHECKING:
+    from pyarrow import csv
+
+FILE_MAGIC = b"ARROW1"
 
 
 class Format(NamedTuple):
@@ -77,9 +80,14 @@ def _to_lines(table: pa.Table) -> bytes:
 def _from_csv(data: bytes) -> pa.Table:
     from pyarrow import csv
 
-    # A text that is missing is null, "" in quotes is the empty text: as write_csv writes them.
-    options = csv.ConvertOptions(strings_can_be_null=True, quoted_strings_can_be_null=False)
-    return rows.text_as_lists(csv.read_csv(io.BytesIO(data), convert_options=options))
+    return rows.text_as_lists(csv.read_csv(io.BytesIO(data), convert_options=csv_options()))
+
+
+def csv_options() -> csv.ConvertOptions:
+    """Return how CSV is read: a text that is missing is null, "" in quotes the empty text, as write_csv writes them."""
+    from pyarrow import csv
+
+    return csv.ConvertOptions(strings_can_be_null=True, quoted_strings_can_be_null=False)
 
 
 def _to_csv(table: pa.Table) -> bytes:
@@ -106,7 +114,7 @@ def _to_parquet(table: pa.Table) -> bytes:
 
 def _from_arrow(data: bytes) -> pa.Table:
     source = pa.BufferReader(data)
-    reader = pa.ipc.open_file(source) if data.startswith(_FILE_MAGIC) else pa.ipc.open_stream(source)
+    reader = pa.ipc.open_file(source) if data.startswith(FILE_MAGIC) else pa.ipc.open_stream(source)
     table = reader.read_all()
     table.validate(full=True)  # what was damaged must not reach code that trusts it (SECURITY D5)
     return table
@@ -186,7 +194,12 @@ def encode(table: pa.Table, chosen: Format) -> bytes:
     try:
         return chosen.encode(table)
     except (pa.ArrowException, TypeError, NotImplementedError) as error:
-        raise ConnectorError(
-            f"The table cannot be written as {chosen.name}: {str(error).splitlines()[0]}.",
-            hint="Arrow and Parquet hold every column type.",
-        ) from None
+        raise unwritable(chosen, error) from None
+
+
+def unwritable(chosen: Format, error: Exception) -> ConnectorError:
+    """Return the error that a format cannot hold what is to be written."""
+    return ConnectorError(
+        f"The table cannot be written as {chosen.name}: {str(error).splitlines()[0]}.",
+        hint="Arrow and Parquet hold every column type.",
+    )

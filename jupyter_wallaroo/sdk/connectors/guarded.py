@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -56,10 +57,38 @@ class Guarded:
         written: int = self._call(self._connector.write, place, (details, table, target, *args), options)
         return written
 
+    def batches(self, details: Details, source: str | None, most: int, **options: Any) -> Iterator[pa.Table]:
+        """Yield what ``source`` names, in tables of about ``most`` rows where the connector can, else whole.
+
+        Raises what `read` does.
+        """
+        begin = getattr(self._connector, "batches", None)
+        if begin is None:
+            yield self.read(details, source, **options)
+            return
+        place = _Place(self.connection_type, f"reading {_shown(source)}", details, source)
+        with closing(self._call(begin, place, (details, source, most), options)) as tables:
+            while (table := self._attempt(place, lambda: next(tables, None))) is not None:
+                yield table
+
+    def adds(self) -> bool:
+        """Tell whether a write adds to what is there, by itself or by ``mode="append"``; a file is replaced."""
+        return self.has_modes() or bool(getattr(self._connector, "ADDS", False))
+
+    def has_modes(self) -> bool:
+        """Tell whether a write has the option ``mode``: append, create or replace."""
+        return "mode" in inspect.signature(self._connector.write).parameters
+
     def _call(self, method: Callable[..., Any], place: _Place, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
-        try:
+        def call() -> Any:
             self._check_options(method, options)
             return method(*args, **options)
+
+        return self._attempt(place, call)
+
+    def _attempt(self, place: _Place, call: Callable[[], Any]) -> Any:
+        try:
+            return call()
         except WallarooError as error:
             failure = place.cleaned(error)
         except Exception as error:  # noqa: BLE001 this is the edge to drivers, whose errors have no common root

@@ -57,6 +57,8 @@ _HINT = "Check bootstrap.servers and the security options in the details, and th
 class Kafka:
     """Reads and writes topics."""
 
+    ADDS = True
+
     def read(
         self,
         details: Details,

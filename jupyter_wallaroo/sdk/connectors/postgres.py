@@ -76,6 +76,26 @@ class Postgres:
             cursor.execute(query, list(parameters) or None)
             return plain(cursor.fetch_arrow_table())
 
+    def batches(
+        self,
+        details: Details,
+        source: str | None,
+        most: int,  # noqa: ARG002  the driver cuts its answer by bytes
+        *,
+        parameters: Sequence[Any] = (),
+        timeout_s: float | None = None,
+    ) -> Iterator[pa.Table]:
+        """Yield what `read` returns, in tables of some MiB as the server sends them."""
+        import pyarrow as pa
+
+        from jupyter_wallaroo.sdk.connectors.plain import plain
+
+        query = sql.statement(sql.table_name(details, source), sql.quoted)
+        with _cursor(details, timeout_s) as cursor:
+            cursor.execute(query, list(parameters) or None)
+            for batch in cursor.fetch_record_batch():
+                yield plain(pa.Table.from_batches([batch]))
+
     def write(
         self,
         details: Details,

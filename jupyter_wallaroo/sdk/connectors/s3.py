@@ -20,12 +20,13 @@ Patterns and formats are those of `files`.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from jupyter_wallaroo.errors import InvalidRequest
 from jupyter_wallaroo.sdk.connectors.details import optional
 from jupyter_wallaroo.sdk.connectors.failures import driver
-from jupyter_wallaroo.sdk.connectors.files import read_all
+from jupyter_wallaroo.sdk.connectors.files import batches_of_all, read_all
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -51,9 +52,21 @@ class S3:
     ) -> pa.Table:
         """Return the table in an object, or in all objects that a pattern finds."""
         files = _file_system(details, timeout_s)
-        path = _path(details, source)
-        names = sorted(files.glob(path)) if any(letter in path for letter in "*?[") else [path]
-        return read_all(names, format or optional(details, "format"), files.cat_file)
+        return read_all(_names(files, details, source), format or optional(details, "format"), files.cat_file)
+
+    def batches(
+        self,
+        details: Details,
+        source: str | None,
+        most: int,
+        *,
+        format: str | None = None,  # noqa: A002
+        timeout_s: float = TIMEOUT_S,
+    ) -> Iterator[pa.Table]:
+        """Yield what `read` returns, object by object, in tables of at most ``most`` rows where the format can."""
+        files = _file_system(details, timeout_s)
+        names = _names(files, details, source)
+        yield from batches_of_all(names, format or optional(details, "format"), most, files.open)
 
     def write(
         self,
@@ -71,6 +84,11 @@ class S3:
         data = formats.encode(table, formats.choose(format or optional(details, "format"), path))
         _file_system(details, timeout_s).pipe_file(path, data)
         return int(table.num_rows)
+
+
+def _names(files: Any, details: Details, source: str | None) -> list[str]:
+    path = _path(details, source)
+    return sorted(files.glob(path)) if any(letter in path for letter in "*?[") else [path]
 
 
 def _path(details: Details, name: str | None) -> str:

@@ -18,7 +18,7 @@ ISO 8601 text. A column without any value has Arrow's type null.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,18 +56,32 @@ class SQLite:
         timeout_s
             How long another's lock is waited for.
         """
-        from jupyter_wallaroo.sdk.connectors import rows
-
-        query = sql.statement(sql.table_name(details, source), sql.quoted)
         with closing(_connect(details, "ro", timeout_s)) as connection:
-            cursor = connection.execute(query, tuple(parameters))
-            if cursor.description is None:
-                raise ConnectorError("The SQL gives no rows.", hint="A source is a SELECT or a table's name.")
-            found = cursor.fetchall()
-            names = [column[0] for column in cursor.description]
-        return rows.text_as_lists(
-            rows.table_of_columns({name: [row[index] for row in found] for index, name in enumerate(names)})
-        )
+            cursor = _asked(connection, details, source, parameters)
+            return _table(cursor, cursor.fetchall())
+
+    def batches(
+        self,
+        details: Details,
+        source: str | None,
+        most: int,
+        *,
+        parameters: Sequence[Any] = (),
+        timeout_s: float = BUSY_TIMEOUT_S,
+    ) -> Iterator[pa.Table]:
+        """Yield what `read` returns, in tables of at most ``most`` rows; the file is closed by then.
+
+        Types come from the values of each table.
+        """
+        from jupyter_wallaroo.sdk.connectors.spool import spooled
+
+        def tables() -> Iterator[pa.Table]:
+            with closing(_connect(details, "ro", timeout_s)) as connection:
+                cursor = _asked(connection, details, source, parameters)
+                while found := cursor.fetchmany(most):
+                    yield _table(cursor, found)
+
+        yield from spooled(tables())
 
     def write(
         self,
@@ -106,6 +120,25 @@ class SQLite:
                 zip(*cells, strict=True),
             )
         return int(table.num_rows)
+
+
+def _asked(
+    connection: sqlite3.Connection, details: Details, source: str | None, parameters: Sequence[Any]
+) -> sqlite3.Cursor:
+    query = sql.statement(sql.table_name(details, source), sql.quoted)
+    cursor = connection.execute(query, tuple(parameters))
+    if cursor.description is None:
+        raise ConnectorError("The SQL gives no rows.", hint="A source is a SELECT or a table's name.")
+    return cursor
+
+
+def _table(cursor: sqlite3.Cursor, found: list[tuple[Any, ...]]) -> pa.Table:
+    from jupyter_wallaroo.sdk.connectors import rows
+
+    names = [column[0] for column in cursor.description]
+    return rows.text_as_lists(
+        rows.table_of_columns({name: [row[index] for row in found] for index, name in enumerate(names)})
+    )
 
 
 def _connect(details: Details, mode: str, timeout_s: float) -> sqlite3.Connection:

@@ -8,7 +8,6 @@ from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast, get_origin
 
 import msgspec
-from jupyter_server._tz import utcnow
 from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.utils import url_path_join
 from tornado.web import HTTPError
@@ -17,6 +16,7 @@ from jupyter_wallaroo.errors import Forbidden, InvalidRequest, TooLarge, Unauthe
 from jupyter_wallaroo.secret import Secret
 from jupyter_wallaroo.server import errors
 from jupyter_wallaroo.types.caller import Caller
+from jupyter_wallaroo.types.media import ANSWER_HEADERS
 from jupyter_wallaroo.types.names import MAX_DIGITS
 from jupyter_wallaroo.types.user import User
 
@@ -115,12 +115,13 @@ class WallarooHandler(JupyterHandler):
         if not self.app.hosts.allows(self):
             raise HTTPError(HTTPStatus.FORBIDDEN, "The Host header names another machine.")
         if not self.route.is_public:
-            await self._authorize()
+            await self.authorize()
         self.refuse_large_body()
         connection: Any = self.request.connection
         connection.set_max_body_size(_NO_LIMIT)  # ours are kept while the body comes in, and answered as JSON
 
-    async def _authorize(self) -> None:
+    async def authorize(self) -> None:
+        """Establish who calls and that they may use the route, as `check` does."""
         grant = self.app.task_grant(self.request.headers.get("Authorization", ""))
         if grant is not None:
             self.only_workspace_id = grant.workspace_id
@@ -211,12 +212,12 @@ class WallarooHandler(JupyterHandler):
 
     def report_activity(self) -> None:
         """Tell Jupyter that this server is in use, so that a Hub does not cull it."""
-        self.settings["last_activity_times"]["wallaroo"] = utcnow()
+        self.app.report_activity()
 
     def set_default_headers(self) -> None:
         """Set the headers of every answer: data, never a page (Tornado calls this)."""
-        self.set_header("X-Content-Type-Options", "nosniff")
-        self.set_header("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; sandbox")
+        for name, value in ANSWER_HEADERS.items():
+            self.set_header(name, value)
         for name, value in self.settings.get("headers", {}).items():
             self.set_header(name, value)
 

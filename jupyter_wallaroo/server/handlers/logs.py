@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from tornado.web import authenticated, stream_request_body
 
-from jupyter_wallaroo.server.handlers.infer import ARROW_TYPES
 from jupyter_wallaroo.server.handlers.json_body import BodilessHandler, PostHandler
+from jupyter_wallaroo.types.media import ARROW_TYPES
 from jupyter_wallaroo.types.plan import MediaType
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 from jupyter_wallaroo.sdk import display
-from jupyter_wallaroo.sdk.waiting import Line
+from jupyter_wallaroo.sdk.waiting import Line, Shown
 
 PAUSE_S = 0.1
 """The least time between two pictures of a bar."""
@@ -84,3 +86,10 @@ class Bar:
             return f"<div>{said}</div>"
         value = "" if self._share is None else f' value="{self._share:.3f}"'
         return f'<div><progress max="1"{value} aria-label="{said}"></progress> {said}</div>'
+
+
+def here() -> Callable[[], Shown]:
+    """Return what shows long work where this code runs: a bar where a front end draws what is displayed."""
+    ipython = sys.modules.get("IPython")
+    shell = None if ipython is None else ipython.get_ipython()
+    return Bar if hasattr(shell, "kernel") else Headless
