@@ -94,6 +94,7 @@ class Agent:
             actor = self._seats.pop(head.decode(), None)
             if actor is not None:
                 self._later(asyncio.to_thread(_kill, actor))
+            self._server.connection.send(number, Kind.ANSWER, b"")
         else:
             self._server.connection.send(number, Kind.ANSWER, b"")
 

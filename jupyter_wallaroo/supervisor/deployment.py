@@ -257,6 +257,13 @@ class Deployment:
                 waiter.set_result(None)
         self.tell()
 
+    @property
+    def delay(self) -> str | None:
+        """Why a replacement cannot come up yet, None when nothing keeps it from doing so."""
+        waiting = (replica.reason for replica in self._fresh if replica.is_waiting)
+        reason = next(waiting, None)
+        return f"Its next version is waiting: {reason}" if reason else None
+
     async def _settled(self, replicas: list[Replica]) -> None:
         while any(replica.status is Status.STARTING for replica in replicas):
             waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()

@@ -13,7 +13,7 @@ from importlib.util import find_spec
 import msgspec
 from msgspec import Struct
 
-from jupyter_wallaroo.errors import Unavailable, WallarooError
+from jupyter_wallaroo.errors import DeadlineExceeded, Unavailable, WallarooError
 from jupyter_wallaroo.supervisor.doorway import Doorway
 from jupyter_wallaroo.supervisor.launch import Unit, Waits
 from jupyter_wallaroo.supervisor.process import EngineGone, EngineProcess
@@ -34,6 +34,7 @@ from jupyter_wallaroo.types.cluster import (
 CLUSTER = "jupyter_wallaroo.cluster"
 JOIN_LIMIT_S = 60.0
 JOIN_AGAIN_S = 2.0
+LOOK_LIMIT_S = 5.0
 ROOM_LIMIT_S = 10.0
 SEAT_USUAL_S = 10.0
 """A seat takes 2 to 5 s; one that is not there after this is asked after."""
@@ -169,6 +170,7 @@ class RayLauncher:
     async def _join_once(self) -> str:
         """Start the agent, have it join, and wait for its end; return how that came."""
         address = self._settings.address
+        await self._look_for_it()
         self._agent = agent = await EngineProcess.start(
             "agent", self._limits.work_directory, program=CLUSTER, variables=self._variables()
         )
@@ -177,11 +179,31 @@ class RayLauncher:
             head, _ = await agent.call(ClusterKind.JOIN, _encode(join), b"", time.monotonic() + JOIN_LIMIT_S)
         except EngineGone as gone:
             return f"the Ray cluster at {address} cannot be joined: {gone.reason}"
+        except DeadlineExceeded:
+            return f"the Ray cluster at {address} cannot be joined: it did not let this server in within a minute"
         joined = _decode_joined(head)
         self._size = f"{joined.nodes} nodes, {joined.cpus:g} cpus"
         self._joined.set()
         reason = await agent.wait()
-        return reason if address in reason else f"the Ray cluster at {address} is gone: its driver {reason}"
+        return reason if address in reason else f"the Ray cluster at {address} is gone: {reason}"
+
+    async def _look_for_it(self) -> None:
+        """See at once that nothing is there; Ray itself takes most of a minute to say so.
+
+        Raises
+        ------
+        Unavailable
+            Nothing listens at the address, when it is one.
+        """
+        host, _, port = self._settings.address.removeprefix("ray://").rpartition(":")
+        if not host or not port.isdecimal():
+            return
+        try:
+            async with asyncio.timeout(LOOK_LIMIT_S):
+                _, writer = await asyncio.open_connection(host, int(port))
+        except (OSError, TimeoutError):
+            raise Unavailable(f"the Ray cluster at {self._settings.address} is gone: nothing answers there") from None
+        writer.close()
 
     def _variables(self) -> dict[str, str]:
         """Return what Ray is told by its environment: this server's own settings of it, no reports to its makers."""

@@ -29,7 +29,7 @@ def of(deployment: Deployment) -> DeploymentStatus:
     """
     engines = [_engine(replica, deployment.spec) for replica in deployment.replicas]
     details = [replica.reason for replica in deployment.replicas if replica.reason]
-    details += [note for note in (deployment.refusal, deployment.held) if note]
+    details += [note for note in (deployment.refusal, deployment.held, deployment.delay) if note]
     news, scaling = deployment.news(), deployment.spec.resources.autoscale
     return DeploymentStatus(
         status=deployment.status,

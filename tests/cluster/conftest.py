@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
@@ -33,6 +33,12 @@ def server_on(cluster: RayCluster, directory: Path, *options: str) -> PrivateSer
             *options,
         ),
     )
+
+
+@pytest.fixture(scope="package")
+def server_on_cluster() -> Callable[..., PrivateServer]:
+    """What makes further servers of the cluster."""
+    return server_on
 
 
 @pytest.fixture(scope="package")

@@ -6,10 +6,13 @@ stays out of the tests' process: it starts threads and takes signals.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import socket
 import subprocess
 import sys
+import tempfile
 from typing import Any
 
 import psutil
@@ -21,13 +24,13 @@ VARIABLES = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_DISABLE_IMPORT_WARNING": "1",
     "RAY_AUTH_MODE": "disabled",
+    "RAY_raylet_start_wait_time_s": "180",
 }
-_CONFIG = {
-    "health_check_initial_delay_ms": 0,
-    "health_check_period_ms": 500,
-    "health_check_timeout_ms": 1000,
-    "health_check_failure_threshold": 3,
-}
+_CONFIG = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 1000, "health_check_timeout_ms": 5000}
+"""A node that refuses connections is given up after 5 s; one that is merely slow, on a busy machine, is not."""
+
+_AGENT_PORTS = ("dashboard_agent_listen_port", "metrics_agent_port", "runtime_env_agent_port")
+"""A node waits 15 s for its agents to say where they listen, which on a busy machine is not enough; told, it does not."""
 
 
 class RayCluster:
@@ -46,6 +49,7 @@ class RayCluster:
     def __init__(self, *, nodes: int = 2, cpus: int = 2, port: int = 0) -> None:
         self._options = {"nodes": nodes, "cpus": cpus, "port": port}
         self._process: subprocess.Popen[str] | None = None
+        self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115  closed with the cluster
         self.address = ""
         self.head: list[int] = []
         self.raylets: dict[str, int] = {}
@@ -57,7 +61,7 @@ class RayCluster:
             env=os.environ | VARIABLES,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=self._log,
             text=True,
         )
         self._learn()
@@ -70,6 +74,7 @@ class RayCluster:
         _, alive = psutil.wait_procs(children, 10)
         for process in alive:
             process.kill()
+        self._log.close()
 
     def add_node(self, cpus: int = 2) -> None:
         """Add a node."""
@@ -97,7 +102,18 @@ class RayCluster:
                 said = json.loads(line)
                 self.address, self.head, self.raylets = said["address"], said["head"], said["raylets"]
                 return
-        raise AssertionError("the cluster did not start")
+        self._process.wait()
+        self._log.seek(0)
+        raise AssertionError(f"the cluster did not start: {self._log.read()[-3000:]}")
+
+
+def free_ports(count: int) -> list[int]:
+    """Return ports that nobody listens on."""
+    with contextlib.ExitStack() as held:
+        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
 
 
 def _pids(node: Any) -> dict[str, list[int]]:
@@ -108,14 +124,18 @@ def _main(nodes: int, cpus: int, port: int) -> None:
     import ray
     from ray.cluster_utils import Cluster
 
-    shared = {"node_ip_address": "127.0.0.1", "object_store_memory": OBJECT_STORE_BYTES}
-    head: dict[str, Any] = {**shared, "num_cpus": 0, "include_dashboard": False, "_system_config": _CONFIG}
+    def shared() -> dict[str, Any]:
+        agents = dict(zip(_AGENT_PORTS, free_ports(len(_AGENT_PORTS)), strict=True))
+        bare = {"include_log_monitor": False, "include_dashboard": False}
+        return {"node_ip_address": "127.0.0.1", "object_store_memory": OBJECT_STORE_BYTES, **bare, **agents}
+
+    head = {**shared(), "num_cpus": 0, "no_monitor": True, "_system_config": _CONFIG}
     if port:
         head["port"] = port
     cluster = Cluster(initialize_head=True, head_node_args=head)
 
     def add(cpus: int) -> None:
-        cluster.add_node(num_cpus=cpus, memory=NODE_MEMORY_BYTES, **shared)
+        cluster.add_node(num_cpus=cpus, memory=NODE_MEMORY_BYTES, **shared())
 
     def tell() -> None:
         said = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 
 import httpx
 import numpy as np
@@ -14,27 +13,12 @@ from jupyter_wallaroo.demo.server import PrivateServer
 from tests import models
 from tests.applying import apply, url_of, wait_switched
 from tests.cluster.ray_cluster import RayCluster
-from tests.deploying import Deployed, convert, deploy, infer, post, upload
+from tests.cluster.serving import engines, undeploy
+from tests.deploying import convert, deploy, infer, post, upload
 from tests.faults import drill
 from tests.faults.steady import SteadyLoad
 
 pytestmark = pytest.mark.timeout(300)
-
-
-def engines(client: httpx.Client, name: str) -> list[dict[str, Any]]:
-    """Return what the status says of each engine."""
-    infos: list[dict[str, Any]] = [
-        engine["info"] for engine in post(client, "status/get_deployment", name=name)["engines"]
-    ]
-    return infos
-
-
-def undeploy(client: httpx.Client, deployed: Deployed) -> None:
-    """End a deployment and wait until its engines are gone, so that others have the room."""
-    pids = [int(info["labels"]["pid"]) for info in engines(client, deployed.name)]
-    post(client, "pipelines/undeploy", deployment_id=deployed.deployment_id)
-    _, alive = psutil.wait_procs([psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)], 30)
-    assert alive == []
 
 
 def test_replicas_answer_from_two_nodes_as_one_here_does(
