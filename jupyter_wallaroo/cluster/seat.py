@@ -112,6 +112,7 @@ class _Occupied:
     async def serve(self, control: socket.socket) -> None:
         """Do what the relay asks until it or one of the processes has ended; end all."""
         await self._relay.open(control)
+        self._later(self._watch_node())
         left = asyncio.create_task(self._relay.ended.wait())
         ending = asyncio.create_task(self._ended.wait())
         await asyncio.wait([left, ending], return_when=asyncio.FIRST_COMPLETED)
@@ -240,6 +241,13 @@ class _Occupied:
         code = ending.result()
         said = f"ended by {signal.Signals(-code).name}" if code < 0 else f"exited with status {code}"
         return self._end(Ended(reason=said))
+
+    async def _watch_node(self) -> None:
+        """Notice the end of the node's raylet, our parent, long before Ray ends what it left behind."""
+        raylet = os.getppid()
+        while os.getppid() == raylet:
+            await asyncio.sleep(CHECK_PERIOD_S)
+        self._end(Ended(reason="its node was lost"))
 
     async def _watch_beside(self, sidekick: SidekickProcess) -> None:
         how = await sidekick.process.wait()

@@ -24,13 +24,19 @@ VARIABLES = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_DISABLE_IMPORT_WARNING": "1",
     "RAY_AUTH_MODE": "disabled",
-    "RAY_raylet_start_wait_time_s": "180",
+    "RAY_raylet_start_wait_time_s": "60",
 }
 _CONFIG = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 1000, "health_check_timeout_ms": 5000}
 """A node that refuses connections is given up after 5 s; one that is merely slow, on a busy machine, is not."""
 
-_AGENT_PORTS = ("dashboard_agent_listen_port", "metrics_agent_port", "runtime_env_agent_port")
-"""A node waits 15 s for its agents to say where they listen, which on a busy machine is not enough; told, it does not."""
+
+_AGENT_PORTS = (
+    "dashboard_agent_listen_port",
+    "metrics_agent_port",
+    "metrics_export_port",
+    "runtime_env_agent_port",
+)
+"""A node waits 15 s for its agents to say where they listen, too short on a busy machine; told, it does not wait."""
 
 
 class RayCluster:

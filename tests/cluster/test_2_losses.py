@@ -42,6 +42,10 @@ def _pids(status: dict[str, Any]) -> set[str]:
     return {engine["info"]["labels"].get("pid", "") for engine in status["engines"]}
 
 
+def _nodes(status: dict[str, Any]) -> set[str]:
+    return {engine["info"]["labels"].get("node", "") for engine in status["engines"]}
+
+
 def test_an_engine_is_killed_on_its_node(ray_server: PrivateServer, ray_client: httpx.Client) -> None:
     """The same as here: its requests go to the other one, the reason names the signal, another one comes."""
     ledger = Ledger()
@@ -68,7 +72,7 @@ def test_a_node_is_killed_under_load(cluster: RayCluster, ray_server: PrivateSer
     with Load(deployed.url, ray_server.token, ledger, first=1, threads=3) as load:
         time.sleep(1)
         cluster.kill_node(victim)
-        lost_s = _wait(ray_client, deployed, 20, lambda status: status["status"] != "Running")
+        lost_s = _wait(ray_client, deployed, BACK_LIMIT_S, lambda status: victim not in _nodes(status))
         back_s = lost_s + _wait(ray_client, deployed, BACK_LIMIT_S, lambda status: status["status"] == "Running")
         time.sleep(1)
     after = engines(ray_client, deployed.name)
