@@ -137,7 +137,7 @@ def _main(nodes: int, cpus: int, port: int) -> None:
 
     head = {**shared(), "num_cpus": 0, "no_monitor": True, "_system_config": _CONFIG}
     if port:
-        head["port"] = port
+        head["gcs_server_port"] = port
     cluster = Cluster(initialize_head=True, head_node_args=head)
 
     def add(cpus: int) -> None:
