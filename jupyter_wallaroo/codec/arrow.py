@@ -133,7 +133,7 @@ def _check_range(name: str, numbers: pa.Array, first: int, last: int) -> None:
         raise InvalidInput(f"Column {name!r} has dates outside the years 1 to 9999.")
 
 
-def encode(answer: Answer, selection: Selection) -> bytes:
+def encode(answer: Answer, selection: Selection) -> memoryview:
     """Return the answer as an Arrow IPC file, nested or flat as `records.encode` does."""
     names: list[str] = []
     arrays: list[pa.Array] = []
@@ -147,16 +147,20 @@ def encode(answer: Answer, selection: Selection) -> bytes:
         else:
             names.extend(f"{group}{selection.separator}{name}" for name in fields)
             arrays.extend(fields.values())
-    return write_file(pa.Table.from_arrays(arrays, names))
+    return file_of(pa.Table.from_arrays(arrays, names))
 
 
 def write_file(table: pa.Table) -> bytes:
     """Return ``table`` as the bytes of an Arrow IPC file."""
+    return bytes(file_of(table))
+
+
+def file_of(table: pa.Table) -> memoryview:
+    """Return ``table`` as an Arrow IPC file where it was written."""
     sink = pa.BufferOutputStream()
     with pa.ipc.new_file(sink, table.schema) as writer:
         writer.write_table(table)
-    body: bytes = sink.getvalue().to_pybytes()
-    return body
+    return memoryview(sink.getvalue())
 
 
 def write_stream(table: pa.Table) -> memoryview:

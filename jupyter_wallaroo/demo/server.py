@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
@@ -34,6 +35,10 @@ class PrivateServer:
         Further command line options of the application.
     application
         The module that is run: ``jupyter_server``, or one with pages, as ``jupyterlab``.
+    python
+        The interpreter that runs it; default: this one.
+    environment
+        The variables of its process; default: those of this one.
 
     Examples
     --------
@@ -48,6 +53,8 @@ class PrivateServer:
         base_url: str = "/",
         options: tuple[str, ...] = (),
         application: str = "jupyter_server",
+        python: Path | None = None,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self.directory = directory
         self.base_url = base_url
@@ -55,6 +62,8 @@ class PrivateServer:
         self.log_path = directory / "server.log"
         self._options = options
         self._application = application
+        self._python = sys.executable if python is None else str(python)
+        self._environment = environment
         self._process: subprocess.Popen[bytes] | None = None
         self.port = 0
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -94,7 +103,7 @@ class PrivateServer:
         with open(self.log_path, "ab") as log:
             self._process = subprocess.Popen(
                 [
-                    sys.executable,
+                    self._python,
                     "-m",
                     self._application,
                     "--no-browser",
@@ -107,7 +116,11 @@ class PrivateServer:
                     f"--WallarooApp.data_directory={self.directory / 'data'}",
                     *self._options,
                 ],
-                env={**os.environ, **runtime, "JUPYTER_TOKEN": self.token},
+                env={
+                    **(os.environ if self._environment is None else self._environment),
+                    **runtime,
+                    "JUPYTER_TOKEN": self.token,
+                },
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -9,6 +9,7 @@ from typing import TypeAlias
 from jupyter_wallaroo.codec import arrow, records, tensors
 from jupyter_wallaroo.codec.batch import Answer, Cells, Column, Decoded
 from jupyter_wallaroo.codec.selection import Selection
+from jupyter_wallaroo.engine.frames import Buffer
 from jupyter_wallaroo.types.plan import InferRequest, MediaType
 
 Wish: TypeAlias = tuple[tuple[str, ...], tuple[str, ...], str | None]
@@ -24,7 +25,7 @@ class Writer:
 
     def write(
         self, answer: Answer, requests: Sequence[InferRequest], accepts: Sequence[MediaType], decoded: Sequence[Decoded]
-    ) -> list[bytes]:
+    ) -> list[Buffer]:
         """Return a body for each request.
 
         Parameters
@@ -35,25 +36,28 @@ class Writer:
             By request: what it asks for, the format of its answer, and its columns as they came.
         """
         if len(requests) == 1:
-            answer.request = decoded[0].columns
+            answer.request = decoded[0].columns if decoded[0].sent is None else decoded[0].sent
             return [self._one(answer, requests[0], accepts[0])]
         ends = []
         end = 0
         for item in decoded:
             end += item.rows
             ends.append(end)
-        wishes = {(media, _wish(request)) for media, request in zip(accepts, requests, strict=True)}
-        echoed = _laid_together(decoded)
-        if len(wishes) == 1 and accepts[0] is MediaType.RECORDS and echoed is not None:
+        echoed = _laid_together(decoded) if _are_alike(requests, accepts) else None
+        if echoed is not None:
             answer.request = echoed
-            return records.encode_each(answer, self._selection(requests[0]), ends)
+            return [*records.encode_each(answer, self._selection(requests[0]), ends)]
         starts = (0, *ends)
         return [
             self._one(answer.cut(starts[place], ends[place], decoded[place].columns), request, accepts[place])
             for place, request in enumerate(requests)
         ]
 
-    def _one(self, answer: Answer, request: InferRequest, accepts: MediaType) -> bytes:
+    def repeats(self, request: InferRequest) -> bool:
+        """Tell whether an answer in records may repeat what was sent."""
+        return self._selection(request).may_want("in")
+
+    def _one(self, answer: Answer, request: InferRequest, accepts: MediaType) -> Buffer:
         if accepts is MediaType.TENSORS:
             return tensors.encode(answer)
         if accepts is MediaType.ARROW:
@@ -61,7 +65,7 @@ class Writer:
         return records.encode(answer, self._selection(request))
 
     def _selection(self, request: InferRequest) -> Selection:
-        wish = _wish(request)
+        wish = request.dataset, request.exclude, request.separator
         found = self._selections.get(wish)
         if found is None:
             if len(self._selections) > _REMEMBERED:
@@ -70,8 +74,13 @@ class Writer:
         return found
 
 
-def _wish(request: InferRequest) -> Wish:
-    return request.dataset, request.exclude, request.separator
+def _are_alike(requests: Sequence[InferRequest], accepts: Sequence[MediaType]) -> bool:
+    """Tell whether all ask for the same fields as records."""
+    first = requests[0]
+    return all(media is MediaType.RECORDS for media in accepts) and all(
+        request.dataset == first.dataset and request.exclude == first.exclude and request.separator == first.separator
+        for request in requests
+    )
 
 
 def _laid_together(decoded: Sequence[Decoded]) -> dict[str, Cells | Column] | None:

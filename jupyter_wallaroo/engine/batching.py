@@ -8,8 +8,9 @@ Between two runs the loop goes round, so that answers leave and what has come me
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -98,12 +99,12 @@ class Batches:
 
     def add(self, waiting: Waiting) -> None:
         """Take a request; it is run when the loop has heard of all that have arrived."""
-        loop = asyncio.get_running_loop()
-        waiting.arrived = loop.time()
+        if self._delay_s:
+            waiting.arrived = time.monotonic()
         self._queue.append(waiting)
         if not self._is_called:
             self._is_called = True
-            loop.call_soon(self._take_turn)
+            asyncio.get_running_loop().call_soon(self._take_turn)
 
     def _take_turn(self) -> None:
         """Run the oldest request and what can be run with it, or wait for more."""
@@ -114,14 +115,14 @@ class Batches:
         loop = asyncio.get_running_loop()
         batch, passed = self._chosen()
         self._queue.extendleft(reversed(passed))
-        left_s = 0.0 if passed else self._left_s(batch, loop.time())
+        left_s = 0.0 if passed or not self._delay_s else self._left_s(batch, time.monotonic())
         if left_s > 0:
             self._queue.extendleft(reversed(batch))
             self._timer = loop.call_later(left_s, self._take_turn)
             return
         try:
             if batch:
-                self._run(batch, loop.time)
+                self._run(batch)
         finally:
             if self._queue and not self._is_called:
                 self._is_called = True
@@ -149,17 +150,17 @@ class Batches:
                 if fitted is None:
                     break
                 rows, size = fitted.rows, fitted.size
-            elif fitted is not None and self._fits(batch[0], fitted, rows, size):
+            elif (
+                fitted is not None
+                and fitted.key == batch[0].fitted.key  # type: ignore[union-attr]  # else it were alone
+                and rows + fitted.rows <= most_rows
+                and size + fitted.size <= MOST_BYTES
+            ):
                 batch.append(waiting)
                 rows, size = rows + fitted.rows, size + fitted.size
             else:
                 passed.append(waiting)
         return batch, passed
-
-    def _fits(self, first: Waiting, fitted: Fitted, rows: int, size: int) -> bool:
-        assert first.fitted is not None, "else it is run alone"
-        is_like = fitted.key == first.fitted.key
-        return is_like and rows + fitted.rows <= self._rows_allowed() and size + fitted.size <= MOST_BYTES
 
     def _rows_allowed(self) -> int:
         if not self._row_s:
@@ -168,16 +169,16 @@ class Batches:
 
     def _left_s(self, batch: list[Waiting], now: float) -> float:
         """Return how long to wait for more rows."""
-        if not self._delay_s or not batch or batch[0].fitted is None:
+        if not batch or batch[0].fitted is None:
             return 0.0
         rows = sum(waiting.fitted.rows for waiting in batch if waiting.fitted is not None)
         return 0.0 if rows >= min(self._target, self._most_rows) else batch[0].arrived + self._delay_s - now
 
-    def _run(self, batch: list[Waiting], clock: Callable[[], float]) -> None:
-        started = clock()
+    def _run(self, batch: list[Waiting]) -> None:
+        started = time.monotonic()
         self._runner.run(batch)
         rows = sum(waiting.decoded.rows for waiting in batch if waiting.decoded is not None)
-        taken_s = (clock() - started) / max(1, rows)
+        taken_s = (time.monotonic() - started) / max(1, rows)
         self._row_s = (self._row_s + taken_s) / 2 if self._row_s else taken_s
 
 

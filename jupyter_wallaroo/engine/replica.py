@@ -12,7 +12,8 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from jupyter_wallaroo.codec import arrow, records, tensors
+from jupyter_wallaroo.codec import arrow, bulk, records, tensors
+from jupyter_wallaroo.codec.batch import Decoded
 from jupyter_wallaroo.engine.answers import Writer
 from jupyter_wallaroo.engine.batching import Batches, Waiting, settings_of
 from jupyter_wallaroo.engine.frames import Buffer, Kind
@@ -21,7 +22,7 @@ from jupyter_wallaroo.engine.peer import Peer
 from jupyter_wallaroo.engine.pipeline import Pipeline, Result, journal_columns
 from jupyter_wallaroo.engine.process import Handler, Queue, Reply, ping
 from jupyter_wallaroo.errors import DeadlineExceeded, EngineFailure, StorageFull
-from jupyter_wallaroo.segments.journal import Extra, Journal
+from jupyter_wallaroo.segments.journal import Clock, Extra, Journal
 from jupyter_wallaroo.segments.journal_files import JournalFiles, Sink
 from jupyter_wallaroo.segments.layout import Layout
 from jupyter_wallaroo.types.plan import Answered, InferRequest, Loaded, MediaType, Plan
@@ -50,6 +51,7 @@ class Replica:
         self._sidekicks = [Peer(connected) for connected in sidekicks]
         self._pipeline: Pipeline | None = None
         self._journal: Journal | None = None
+        self._clock: Clock = Clock()
         self._layout = Layout((), (), "", "", "")
         self._joiner: Joiner | None = None
         self._batches = Batches(self)
@@ -80,7 +82,10 @@ class Replica:
         started = time.perf_counter()
         plan = _decode_plan(head)
         pipeline = Pipeline(plan, self._sidekicks)
-        self._journal = Journal(self._sink or JournalFiles(Path(plan.journal_directory), plan.durability), plan.replica)
+        if plan.is_logged:
+            sink = self._sink or JournalFiles(Path(plan.journal_directory), plan.durability)
+            self._journal = Journal(sink, plan.replica)
+            self._clock = self._journal
         self._layout = Layout((), (), pipeline.last_model, plan.pipeline_version, plan.replica)
         self._joiner = Joiner(pipeline)
         if self._joiner.why_not is not None:
@@ -97,7 +102,7 @@ class Replica:
             self._journal.renew()
         return b"", b""
 
-    def infer(self, request: InferRequest, body: Buffer) -> tuple[Answered, bytes]:
+    def infer(self, request: InferRequest, body: Buffer) -> tuple[Answered, Buffer]:
         """Answer one inference by itself; it is in the journal before this returns.
 
         Raises
@@ -150,26 +155,35 @@ class Replica:
             return
         started = time.perf_counter_ns()
         waiting.accepts = request.accepts
-        if request.content is MediaType.RECORDS:
-            waiting.decoded = records.decode(body)
-        elif request.content is MediaType.ARROW:
+        if request.content is MediaType.ARROW:
             waiting.decoded = arrow.decode(body)
         else:
-            waiting.decoded, is_records = tensors.decode(body)
-            if is_records and request.accepts is MediaType.TENSORS:
+            waiting.decoded, is_records = self._decode_bulk(waiting) or _decode_json(request.content, body)
+            if is_records and request.content is request.accepts is MediaType.TENSORS:
                 waiting.accepts = MediaType.RECORDS
         waiting.parse_ns = time.perf_counter_ns() - started
 
-    def _answered(self, together: Sequence[Waiting]) -> list[tuple[Answered, bytes]]:
+    def _decode_bulk(self, waiting: Waiting) -> tuple[Decoded, bool] | None:
+        """Return the columns of many rows of lists of numbers, None when it is anything else."""
+        request = waiting.request
+        if not waiting.is_large or self._joiner is None or request.accepts is MediaType.ARROW:
+            return None
+        is_echoed = request.accepts is MediaType.RECORDS and self._writer.repeats(request)
+        found = bulk.decode(waiting.body, self._joiner.uses, is_echoed=is_echoed)
+        if found is not None and found[1] is (request.content is MediaType.RECORDS):
+            return found
+        return None
+
+    def _answered(self, together: Sequence[Waiting]) -> list[tuple[Answered, Buffer]]:
         """Run and log requests as one, and return the answer to each."""
-        if self._pipeline is None or self._journal is None:
+        if self._pipeline is None:
             raise EngineFailure("An inference came before the models were loaded.")
         decoded = [waiting.decoded for waiting in together if waiting.decoded is not None]
         request = decoded[0] if len(together) == 1 else joined([item.fitted for item in together if item.fitted])
         result = self._pipeline.run(request)
         if len(together) > 1 and result.dropped:
             raise NotTogether("A model failed, perhaps on one of the requests only.")
-        time_ms = self._journal.stamp()
+        time_ms = self._clock.stamp()
         parse_ns = sum(waiting.parse_ns for waiting in together)
         answer = self._pipeline.answer(request.rows, result, time_ms=time_ms, parse_ns=parse_ns)
         wishes = [waiting.request for waiting in together]
@@ -185,7 +199,8 @@ class Replica:
         return answers
 
     def _log(self, rows: int, time_ms: int, extra: Extra, result: Result) -> None:
-        assert self._journal is not None, "what has run was loaded"
+        if self._journal is None:
+            return
         try:
             self._journal.append(self._layout, rows, time_ms, extra, journal_columns(result))
         except OSError as error:
@@ -193,3 +208,8 @@ class Replica:
                 f"The inference could not be logged, so it was not answered: {error.strerror}.",
                 hint="Free space on the disk that holds the data directory.",
             ) from error
+
+
+def _decode_json(content: MediaType, body: Buffer) -> tuple[Decoded, bool]:
+    """Return the columns of a JSON body, and whether they are records."""
+    return (records.decode(body), True) if content is MediaType.RECORDS else tensors.decode(body)

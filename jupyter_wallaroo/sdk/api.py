@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
@@ -16,7 +16,7 @@ from msgspec import Struct
 from jupyter_wallaroo import __version__
 from jupyter_wallaroo.errors import InvalidRequest, WallarooError, from_wire
 from jupyter_wallaroo.sdk.auth import Auth
-from jupyter_wallaroo.sdk.object import CommunicationError, RequestTimeoutError
+from jupyter_wallaroo.sdk.object import CommunicationError, RequestTimeoutError, UnreachedError
 
 T = TypeVar("T")
 
@@ -71,15 +71,16 @@ class Api:
         self.endpoint = endpoint
         self.timeout_s = timeout_s
         self._auth = auth
-        self._is_local = urlsplit(endpoint).hostname in ("localhost", "127.0.0.1", "::1")
+        self.is_local = urlsplit(endpoint).hostname in ("localhost", "127.0.0.1", "::1")
+        """Whether the server's address is one of this machine, or of the end of a tunnel on it."""
         # Reading the certificates takes 45 ms: once, not with every session.
-        self._tls = httpx.create_ssl_context(trust_env=not self._is_local)
+        self._tls = httpx.create_ssl_context(trust_env=not self.is_local)
         self._http = httpx.Client(**self._settings())
         self._closer = weakref.finalize(self, self._http.close)
 
     def _settings(self) -> dict[str, Any]:
         agent = {"User-Agent": f"jupyter-wallaroo/{__version__}"}
-        return {"headers": agent, "timeout": self.timeout_s, "trust_env": not self._is_local, "verify": self._tls}
+        return {"headers": agent, "timeout": self.timeout_s, "trust_env": not self.is_local, "verify": self._tls}
 
     def close(self) -> None:
         """End the session; more than once is fine."""
@@ -140,16 +141,26 @@ class Api:
         *,
         params: Parameters | None = None,
         timeout_s: float | None = None,
+        credentials: Mapping[str, str] | None = None,
     ) -> httpx.Response:
-        """Return the answer to bytes that are posted, trying again while the server says that it will pass."""
+        """Return the answer to bytes that are posted, trying again while the server says that it will pass.
+
+        ``credentials`` are the header to send in place of the session's own.
+        """
         limit_s = timeout_s or self.timeout_s
 
         def build() -> httpx.Request:
             return self._http.build_request("POST", url, content=body, headers=headers, params=params, timeout=limit_s)
 
-        return self.send(build, timeout_s=limit_s)
+        return self.send(build, timeout_s=limit_s, credentials=credentials)
 
-    def send(self, build: Callable[[], httpx.Request], *, timeout_s: float | None = None) -> httpx.Response:
+    def send(
+        self,
+        build: Callable[[], httpx.Request],
+        *,
+        timeout_s: float | None = None,
+        credentials: Mapping[str, str] | None = None,
+    ) -> httpx.Response:
         """Return the answer to a request, which is built anew for every attempt.
 
         Raises
@@ -160,7 +171,7 @@ class Api:
         patience = Patience(timeout_s or self.timeout_s)
         while True:
             try:
-                response = self._http.send(self._signed(build()))
+                response = self._http.send(self._signed(build(), credentials))
             except httpx.TransportError as error:
                 raise self._lost(error, patience.limit_s) from None
             pause_s = patience.pause_s(response)
@@ -169,13 +180,18 @@ class Api:
             time.sleep(pause_s)
 
     async def send_async(
-        self, session: httpx.AsyncClient, build: Callable[[], httpx.Request], *, timeout_s: float
+        self,
+        session: httpx.AsyncClient,
+        build: Callable[[], httpx.Request],
+        *,
+        timeout_s: float,
+        credentials: Mapping[str, str] | None = None,
     ) -> httpx.Response:
         """Do as `send` does, in a coroutine and a session of the caller's."""
         patience = Patience(timeout_s)
         while True:
             try:
-                response = await session.send(self._signed(build()))
+                response = await session.send(self._signed(build(), credentials))
             except httpx.TransportError as error:
                 raise self._lost(error, patience.limit_s) from None
             pause_s = patience.pause_s(response)
@@ -183,8 +199,8 @@ class Api:
                 return accepted(response)
             await asyncio.sleep(pause_s)
 
-    def _signed(self, request: httpx.Request) -> httpx.Request:
-        request.headers.update(self._auth.auth_header())
+    def _signed(self, request: httpx.Request, credentials: Mapping[str, str] | None) -> httpx.Request:
+        request.headers.update(self._auth.auth_header() if credentials is None else credentials)
         return request
 
     def _lost(self, error: httpx.TransportError, limit_s: float) -> WallarooError:
@@ -193,7 +209,8 @@ class Api:
                 f"The server at {self.endpoint} did not answer within {limit_s:g} s.",
                 hint="Raise request_timeout of Client, or look whether the server is overloaded.",
             )
-        return CommunicationError(
+        kind = UnreachedError if isinstance(error, httpx.ConnectError) else CommunicationError
+        return kind(
             f"Nobody answers at {self.endpoint} ({str(error)[:MAX_SHOWN] or type(error).__name__}).",
             hint="See that the Jupyter server runs there and that jupyter-wallaroo is installed in it.",
         )

@@ -7,7 +7,6 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from jupyter_wallaroo import errors
 from jupyter_wallaroo.errors import InvalidRequest, NotFound
@@ -24,6 +23,7 @@ from jupyter_wallaroo.sdk.client_runs import RunningGraphs
 from jupyter_wallaroo.sdk.client_sessions import SessionKeeping
 from jupyter_wallaroo.sdk.client_tasks import TaskWork
 from jupyter_wallaroo.sdk.connection import Connection, Connections
+from jupyter_wallaroo.sdk.direct import Pipe, Ways
 from jupyter_wallaroo.sdk.engine_config import Acceleration
 from jupyter_wallaroo.sdk.frames import ResultStyle
 from jupyter_wallaroo.sdk.model import Models
@@ -102,6 +102,7 @@ class Client(Assaying, LogReading, RunningGraphs, SessionKeeping, Orchestrating,
             result_style or os.environ.get("WALLAROO_RESULT_STYLE") or ResultStyle.CHECK_FAILURES
         )
         self.api = Api(endpoint, self.auth, _timeout_s(request_timeout))
+        self.ways = Ways(self.api)
         config = self.api.get("config", ServerConfig)
         self.default_arch, self.server_version = config.default_arch, config.version
         self._current: Workspace | None = None
@@ -244,11 +245,10 @@ class Client(Assaying, LogReading, RunningGraphs, SessionKeeping, Orchestrating,
         EntityNotFoundError
             There is none; names the nearest.
         """
-        models = self.list_models()
-        for model in models:
+        for model in self.get_current_workspace().models(name):
             if model.name() == name:
                 return model.versions()[-1] if version is None else model.version(version)
-        raise errors.not_found("Model", name, [model.name() for model in models])
+        raise errors.not_found("Model", name, [model.name() for model in self.list_models()])
 
     # ---------------------------------------------------------------- pipelines
 
@@ -274,11 +274,12 @@ class Client(Assaying, LogReading, RunningGraphs, SessionKeeping, Orchestrating,
         EntityNotFoundError
             There is none (S5-15); names the nearest.
         """
-        everything = self.list_pipelines()
         here = self.get_current_workspace().id()
-        found = [item for item in everything if item.name() == pipeline_name]
+        called = pipeline.fetch_all(self, workspace_id=None, name=pipeline_name)
+        found = [item for item in called if item.name() == pipeline_name]
         if not found:
-            raise errors.not_found("Pipeline", pipeline_name, sorted({item.name() for item in everything}))
+            known = sorted({item.name() for item in self.list_pipelines()})
+            raise errors.not_found("Pipeline", pipeline_name, known)
         return Pipelines(sorted(found, key=lambda item: item.workspace_id() != here))
 
     def list_pipelines(self) -> Pipelines:
@@ -361,7 +362,7 @@ class Client(Assaying, LogReading, RunningGraphs, SessionKeeping, Orchestrating,
 
     def infer_url(self, deployment_name: str, pipeline_name: str) -> str:
         """Return the address that takes a deployment's inferences, on the server this client talks to."""
-        return self.api.url(f"pipelines/infer/{quote(deployment_name)}/{quote(pipeline_name)}")
+        return self.ways.through_jupyter(Pipe(deployment_name, pipeline_name, 0)).url
 
     # ---------------------------------------------------------------- connections
 

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, cast
 
 from msgspec.structs import replace
 
 from jupyter_wallaroo.sdk import tag as tags
 from jupyter_wallaroo.sdk.instants import wire_instant
 from jupyter_wallaroo.sdk.model_version import ModelVersion, ModelVersions
+from jupyter_wallaroo.sdk.pages import walk
 from jupyter_wallaroo.sdk.pipeline import Pipeline, Pipelines
 from jupyter_wallaroo.types.search import ModelVersionsFound, PipelinesFound, SearchModels, SearchPipelines
 
 if TYPE_CHECKING:
     from jupyter_wallaroo.sdk.client import Client
-
-T = TypeVar("T")
-
-PAGE_SIZE = 1000
 
 
 class Catalog:
@@ -83,7 +79,7 @@ class Catalog:
             found = self._client.api.call("pipelines/search", asked, PipelinesFound)
             return [Pipeline(self._client, facts) for facts in found.pipelines], found.next
 
-        return Pipelines(_walk(page, limit))
+        return Pipelines(walk(page, limit))
 
     def search_models(
         self,
@@ -127,17 +123,4 @@ class Catalog:
             found = self._client.api.call("models/search", asked, ModelVersionsFound)
             return [ModelVersion(self._client, facts) for facts in found.model_versions], found.next
 
-        return ModelVersions(_walk(page, limit))
-
-
-def _walk(page: Callable[[int, int | None], tuple[list[T], int | None]], limit: int | None) -> Iterator[T]:
-    """Yield what is on the pages that ``page(size, before)`` returns, ``limit`` entries at most."""
-    before: int | None = None
-    left = limit
-    while left is None or left > 0:
-        found, before = page(PAGE_SIZE if left is None else min(PAGE_SIZE, left), before)
-        yield from found
-        if left is not None:
-            left -= len(found)
-        if before is None:
-            return
+        return ModelVersions(walk(page, limit))

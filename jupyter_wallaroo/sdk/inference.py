@@ -6,6 +6,7 @@ as records, one row 1.7 and 1.4 ms (medians, server on the same machine).
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from jupyter_wallaroo.sdk.api import Api, Parameters
+    from jupyter_wallaroo.sdk.direct import Pipe, Ways
 
 Input: TypeAlias = "pd.DataFrame | pa.Table | dict[str, Any] | list[Any]"
 """What can be sent."""
@@ -192,42 +194,44 @@ class Target:
     """A deployed pipeline as inferences reach it."""
 
     api: Api
-    url: str
-    pipeline: str
+    ways: Ways
+    pipe: Pipe
     style: ResultStyle
 
     def infer(self, tensor: Input, fields: Fields, timeout_s: float) -> Result:
         """Return the result for an input, in the type that it came in."""
         request = call(tensor, fields, self.style)
         try:
-            response = self.api.send_body(
-                self.url, request.body, request.headers, params=request.parameters, timeout_s=timeout_s
-            )
+            response = self.send(request, timeout_s)
         except WallarooError as error:
             raise self._failure(error, timeout_s) from None
         return request.read(response.content)
+
+    def send(self, request: Call, timeout_s: float) -> httpx.Response:
+        """Return the answer to a request, which is sent the shortest way there is."""
+        way, tried = self.ways.find(self.pipe), 1
+        while True:
+            try:
+                return self.api.send_body(
+                    way.url,
+                    request.body,
+                    request.headers,
+                    params=request.parameters,
+                    timeout_s=timeout_s,
+                    credentials=way.credentials,
+                )
+            except WallarooError as error:
+                way = self.ways.instead(self.pipe, way, error, tried)
+            tried += 1
 
     async def infer_async(
         self, session: httpx.AsyncClient, tensor: Input, fields: Fields, timeout_s: float, *, attempts: int = 1
     ) -> Result:
         """Do as `infer` does, in a coroutine; what got lost or was not in time is sent ``attempts`` times in all."""
         request = call(tensor, fields, self.style)
-        # Waiting for a free connection of the session is no slowness of the server.
-        limits = httpx.Timeout(timeout_s, pool=None)
-
-        def build() -> httpx.Request:
-            return session.build_request(
-                "POST",
-                self.url,
-                content=request.body,
-                headers=request.headers,
-                params=request.parameters,
-                timeout=limits,
-            )
-
         for left in range(attempts - 1, -1, -1):
             try:
-                response = await self.api.send_async(session, build, timeout_s=timeout_s)
+                response = await self.send_async(session, request, timeout_s)
             except WallarooError as error:
                 if not left or not isinstance(error, CommunicationError | DeadlineExceeded):
                     raise self._failure(error, timeout_s) from None
@@ -235,10 +239,36 @@ class Target:
                 return request.read(response.content)
         raise AssertionError("the last attempt returned or raised")
 
+    async def send_async(self, session: httpx.AsyncClient, request: Call, timeout_s: float) -> httpx.Response:
+        """Do as `send` does, in a coroutine and a session of the caller's."""
+        # Waiting for a free connection of the session is no slowness of the server.
+        limits = httpx.Timeout(timeout_s, pool=None)
+        way = self.ways.known(self.pipe)
+        if way is None:
+            way = await asyncio.to_thread(self.ways.find, self.pipe)
+        tried = 1
+        while True:
+
+            def build(url: str = way.url) -> httpx.Request:
+                return session.build_request(
+                    "POST",
+                    url,
+                    content=request.body,
+                    headers=request.headers,
+                    params=request.parameters,
+                    timeout=limits,
+                )
+
+            try:
+                return await self.api.send_async(session, build, timeout_s=timeout_s, credentials=way.credentials)
+            except WallarooError as error:
+                way = await asyncio.to_thread(self.ways.instead, self.pipe, way, error, tried)
+            tried += 1
+
     def _failure(self, error: WallarooError, timeout_s: float) -> WallarooError:
         if isinstance(error, RequestTimeoutError):
             return InferenceTimeoutError(
-                f"Pipeline {self.pipeline!r} did not answer within the timeout of {timeout_s:g} s.",
+                f"Pipeline {self.pipe.pipeline!r} did not answer within the timeout of {timeout_s:g} s.",
                 hint="Raise timeout, or send fewer rows at once.",
             )
         for kind, ours in _KINDS.items():

@@ -1,8 +1,9 @@
-"""Instants that people give, as the wire has them."""
+"""Instants: those that people give, as the wire has them, and the time zones of those that they see."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
+from zoneinfo import ZoneInfo
 
 
 def wire_instant(name: str, moment: datetime | None) -> str | None:
@@ -18,3 +19,11 @@ def wire_instant(name: str, moment: datetime | None) -> str | None:
     if not isinstance(moment, datetime):
         raise TypeError(f"{name}: expected a datetime; got {type(moment).__name__}.")
     return moment.astimezone().isoformat()
+
+
+def zone(name: str | None) -> tzinfo:
+    """Return a time zone; UTC where none is named, or this machine does not know it (Windows without ``tzdata``)."""
+    try:
+        return ZoneInfo(name) if name else UTC
+    except (KeyError, ValueError, OSError):
+        return UTC

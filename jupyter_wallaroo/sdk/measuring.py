@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-import httpx
 from msgspec import Struct
 
 from jupyter_wallaroo.errors import WallarooError
@@ -18,19 +18,28 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from jupyter_wallaroo.sdk.pipeline import Pipeline
+    from jupyter_wallaroo.types.deployment import ProcessorUse
 
 WARM_UP = 5
 """Requests of each connection that do not count: sockets are opened and caches filled."""
 
 
 class Measurement(Struct, frozen=True):
-    """What some requests took: ``times_s`` of each that was answered, over ``elapsed_s`` in all."""
+    """What some requests took: ``times_s`` of each that was answered, over ``elapsed_s`` in all.
+
+    ``replicas_s``, ``server_s``, ``client_s`` and ``machine_s`` is how long processors of the server's machine computed
+    meanwhile, for these and for everything; None where the server does not say, and for a client on another machine.
+    """
 
     rows: int
     connections: int
     elapsed_s: float
     times_s: list[float]
     failed: int
+    replicas_s: float | None = None
+    server_s: float | None = None
+    client_s: float | None = None
+    machine_s: float | None = None
 
     @property
     def requests_per_s(self) -> float:
@@ -57,16 +66,28 @@ def measure(pipeline: Pipeline, table: pa.Table, *, rows: int, connections: int,
     sends its next request when the one before is answered.
     """
     target = pipeline._target()
+    deployment = pipeline.known_deployment()
+
+    def used() -> ProcessorUse | None:
+        return None if deployment is None else deployment.facts().use
+
     bodies = [
         inference.call(table.slice(start, rows), Fields(), target.style)
         for start in range(0, max(1, min(table.num_rows, rows * 50) - rows + 1), rows)
     ]
     # a notebook's own thread runs a loop already
     with ThreadPoolExecutor(1) as pool:
-        return pool.submit(asyncio.run, _measure(target, bodies, rows, connections, seconds)).result()
+        return pool.submit(asyncio.run, _measure(target, bodies, rows, connections, seconds, used)).result()
 
 
-async def _measure(target: Target, bodies: list[Call], rows: int, connections: int, seconds: float) -> Measurement:
+async def _measure(  # noqa: PLR0917
+    target: Target,
+    bodies: list[Call],
+    rows: int,
+    connections: int,
+    seconds: float,
+    used: Callable[[], ProcessorUse | None],
+) -> Measurement:
     times: list[float] = []
     failed = 0
 
@@ -75,14 +96,9 @@ async def _measure(target: Target, bodies: list[Call], rows: int, connections: i
         async def one(place: int) -> float | None:
             body = bodies[place % len(bodies)]
 
-            def build() -> httpx.Request:
-                return session.build_request(
-                    "POST", target.url, content=body.body, headers=body.headers, params=body.parameters
-                )
-
             begun = time.perf_counter()
             try:
-                await target.api.send_async(session, build, timeout_s=DEFAULT_TIMEOUT_S)
+                await target.send_async(session, body, DEFAULT_TIMEOUT_S)
             except WallarooError:
                 return None
             return time.perf_counter() - begun
@@ -99,6 +115,25 @@ async def _measure(target: Target, bodies: list[Call], rows: int, connections: i
                     times.append(taken)
 
         await asyncio.gather(*(one(place) for place in range(connections * WARM_UP)))
+        before, own_s = used(), time.process_time()
         begun = time.perf_counter()
         await asyncio.gather(*(go_on(place, begun + seconds) for place in range(connections)))
-        return Measurement(rows, connections, time.perf_counter() - begun, times, failed)
+        elapsed_s = time.perf_counter() - begun
+        own_s = time.process_time() - own_s
+        after = used()
+        return Measurement(
+            rows,
+            connections,
+            elapsed_s,
+            times,
+            failed,
+            replicas_s=_grown(before, after, "replicas_s"),
+            server_s=_grown(before, after, "server_s"),
+            client_s=own_s if target.api.is_local else None,
+            machine_s=_grown(before, after, "machine_s"),
+        )
+
+
+def _grown(before: ProcessorUse | None, after: ProcessorUse | None, what: str) -> float | None:
+    first, last = getattr(before, what, None), getattr(after, what, None)
+    return None if first is None or last is None else last - first

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ from jupyter_wallaroo import errors
 from jupyter_wallaroo.sdk import display
 from jupyter_wallaroo.sdk.model_version import ModelVersion, ModelVersions
 from jupyter_wallaroo.sdk.noun import Noun
+from jupyter_wallaroo.sdk.pages import walk
 from jupyter_wallaroo.types import model as wire
 
 if TYPE_CHECKING:
@@ -48,7 +50,7 @@ class Model(Noun[wire.ListedModel]):
 
     def versions(self) -> ModelVersions:
         """Return its versions, oldest first (S2-21)."""
-        facts = fetch_all(self._client, workspace_id=self.workspace_id())
+        facts = fetch_all(self._client, workspace_id=self.workspace_id(), name=self.name())
         found = next((item for item in facts if item.id == self.id()), self._facts)
         return ModelVersions(ModelVersion(self._client, version) for version in found.model_versions)
 
@@ -109,6 +111,12 @@ class Models(display.Listing[Model]):
         )
 
 
-def fetch_all(client: Client, *, workspace_id: int | None) -> list[wire.ListedModel]:
-    """Return what the server says of the models of a workspace, or of all."""
-    return client.api.call("models/list", wire.ListModels(workspace_id=workspace_id), wire.ModelList).models
+def fetch_all(client: Client, *, workspace_id: int | None, name: str | None = None) -> Iterator[wire.ListedModel]:
+    """Yield what the server says of the models of a workspace, or of all; with ``name``, of those called so."""
+
+    def page(size: int, after: int | None) -> tuple[list[wire.ListedModel], int | None]:
+        request = wire.ListModels(workspace_id=workspace_id, name=name, after=after, limit=size)
+        found = client.api.call("models/list", request, wire.ModelList)
+        return found.models, found.next
+
+    return walk(page)

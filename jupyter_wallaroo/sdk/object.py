@@ -92,6 +92,10 @@ class CommunicationError(WallarooError, ConnectionError):
     """Nobody answers at the server's address."""
 
 
+class UnreachedError(CommunicationError):
+    """No connection could be made, so nothing was sent."""
+
+
 class RequestTimeoutError(CommunicationError, DeadlineExceeded):
     """The server did not answer within the time that the client gave it."""
 

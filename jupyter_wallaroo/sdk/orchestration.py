@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import zipfile
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
@@ -13,7 +12,7 @@ import msgspec
 
 from jupyter_wallaroo.errors import InvalidRequest
 from jupyter_wallaroo.sdk import display
-from jupyter_wallaroo.sdk.noun import Noun
+from jupyter_wallaroo.sdk.noun import Kept
 from jupyter_wallaroo.sdk.object import (
     OrchestrationMissingFile,
     OrchestrationPackagingError,
@@ -38,7 +37,7 @@ Bytes: TypeAlias = bytes | bytearray | memoryview | BinaryIO
 """An archive, or a file opened to read one from."""
 
 
-class Orchestration(Noun[wire.Orchestration], TaskMaking):
+class Orchestration(Kept[wire.Orchestration], TaskMaking):
     """An orchestration of this server."""
 
     @classmethod
@@ -50,14 +49,6 @@ class Orchestration(Noun[wire.Orchestration], TaskMaking):
         """Ask the server how it is by now, and return the orchestration itself."""
         self._facts = _details(self._client, self.id())
         return self
-
-    def id(self) -> str:
-        """Return the orchestration's UUID."""
-        return self._facts.id
-
-    def name(self) -> str | None:
-        """Return its name, None where it was given none."""
-        return self._facts.name
 
     def file_name(self) -> str:
         """Return what its archive was called."""
@@ -90,14 +81,6 @@ class Orchestration(Noun[wire.Orchestration], TaskMaking):
         """Return the path of the script in the archive, from the server."""
         return _details(self._client, self.id()).entry
 
-    def workspace_id(self) -> int:
-        """Return the id of the workspace it is in."""
-        return self._facts.workspace_id
-
-    def workspace_name(self) -> str:
-        """Return the name of the workspace it is in."""
-        return self._facts.workspace_name
-
     def owner_id(self) -> str:
         """Return the id of the user who uploaded it."""
         return self._facts.owner_id
@@ -105,14 +88,6 @@ class Orchestration(Noun[wire.Orchestration], TaskMaking):
     def owner(self) -> str:
         """Return the name of the user who uploaded it."""
         return self._facts.created_by
-
-    def created_at(self) -> datetime:
-        """Return when it was uploaded."""
-        return display.moment(self._facts.created_at)
-
-    def updated_at(self) -> datetime:
-        """Return when its status changed last."""
-        return display.moment(self._facts.updated_at)
 
     def wait(self, timeout_s: float = PACKAGING_LIMIT_S) -> Orchestration:
         """Return the orchestration itself once it is ready to be run.
@@ -171,12 +146,6 @@ class Orchestration(Noun[wire.Orchestration], TaskMaking):
         """
         request = wire.DeleteOrchestrations(orchestrations=[self.id()])
         self._client.api.call("orchestration/delete_orchestrations", request, wire.FreedBytes)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Orchestration) and other.id() == self.id()
-
-    def __hash__(self) -> int:
-        return hash(self.id())
 
     def __repr__(self) -> str:
         return (

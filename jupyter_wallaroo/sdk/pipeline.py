@@ -14,6 +14,7 @@ from jupyter_wallaroo.sdk.draft import Draft
 from jupyter_wallaroo.sdk.engine_config import Acceleration
 from jupyter_wallaroo.sdk.noun import Noun
 from jupyter_wallaroo.sdk.object import DeploymentError
+from jupyter_wallaroo.sdk.pages import walk
 from jupyter_wallaroo.sdk.panels import PipelinePanels
 from jupyter_wallaroo.sdk.pipeline_history import Historic
 from jupyter_wallaroo.sdk.pipeline_inference import Inferring
@@ -29,6 +30,17 @@ if TYPE_CHECKING:
     from jupyter_wallaroo.sdk.client import Client
     from jupyter_wallaroo.sdk.deployment_config import DeploymentConfig
     from jupyter_wallaroo.sdk.tag import Tag
+
+
+class _Deployment(Deployment):
+    """A deployment that knows whose it is."""
+
+    def __init__(self, pipeline: Pipeline, deployment: Deployment) -> None:
+        super().__init__(pipeline.client, deployment.id(), deployment.name())
+        self._pipeline = pipeline
+
+    def _url(self) -> str:
+        return self._pipeline.internal_url()
 
 
 class Pipeline(Draft, Inferring, Historic, PipelinePanels, Noun[wire.ListedPipeline]):
@@ -105,6 +117,12 @@ class Pipeline(Draft, Inferring, Historic, PipelinePanels, Noun[wire.ListedPipel
         found = self._facts.deployment
         return None if found is None else Deployment(self._client, found.id, found.name)
 
+    @property
+    def _deployment(self) -> _Deployment | None:
+        """Its deployment under the name by which the vendor's tutorials reach for ``_deployment._url()``."""
+        found = self.deployment()
+        return None if found is None else _Deployment(self, found)
+
     def status(self) -> dict[str, Any]:
         """Return how its deployment is, as the server says it; ``{"status": "Pipeline is not deployed"}`` without."""
         deployment = self.deployment()
@@ -114,6 +132,14 @@ class Pipeline(Draft, Inferring, Historic, PipelinePanels, Noun[wire.ListedPipel
         """Return the address that takes its inferences over HTTP."""
         request = wire.GetPipeline(pipeline_name=self.name(), workspace_id=self.workspace_id())
         return self._client.api.call("admin/get_pipeline_external_url", request, wire.PipelineUrl).url
+
+    def internal_url(self) -> str:
+        """Return the address that takes its inferences from programs on the server's machine, without Jupyter between.
+
+        It takes the tokens that `url` takes.
+        """
+        request = wire.GetPipeline(pipeline_name=self.name(), workspace_id=self.workspace_id())
+        return self._client.api.call("admin/get_pipeline_internal_url", request, wire.PipelineUrl).url
 
     def _deployed(self) -> wire.PipelineState:
         found = self._facts.deployment or self.refresh()._facts.deployment
@@ -296,11 +322,15 @@ def build(client: Client, name: str, workspace_id: int) -> Pipeline:
     return Pipeline.fetch(client, name, workspace_id)
 
 
-def fetch_all(client: Client, *, workspace_id: int | None) -> Pipelines:
-    """Return the pipelines of a workspace, or all."""
-    request = wire.ListPipelines(workspace_id=workspace_id)
-    found = client.api.call("pipelines/list_pipelines", request, wire.PipelineList).pipelines
-    return Pipelines(Pipeline(client, facts) for facts in found)
+def fetch_all(client: Client, *, workspace_id: int | None, name: str | None = None) -> Pipelines:
+    """Return the pipelines of a workspace, or all; with ``name``, those called so, in any case."""
+
+    def page(size: int, after: int | None) -> tuple[list[wire.ListedPipeline], int | None]:
+        request = wire.ListPipelines(workspace_id=workspace_id, name=name, after=after, limit=size)
+        found = client.api.call("pipelines/list_pipelines", request, wire.PipelineList)
+        return found.pipelines, found.next
+
+    return Pipelines(Pipeline(client, facts) for facts in walk(page))
 
 
 def with_version(pipeline: Pipeline, version: str | None) -> Pipeline:

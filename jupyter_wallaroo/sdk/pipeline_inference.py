@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from jupyter_wallaroo.errors import InvalidRequest
 from jupyter_wallaroo.sdk import inference, inference_log, parallel
 from jupyter_wallaroo.sdk.connection import BATCH_ROWS
+from jupyter_wallaroo.sdk.direct import Pipe
 from jupyter_wallaroo.sdk.inference import DEFAULT_TIMEOUT_S, Fields, Target
 from jupyter_wallaroo.sdk.inference_log import Query
 
@@ -44,7 +45,8 @@ class Inferring(ABC):
 
     def _target(self) -> Target:
         client, name = self._client, self.name()
-        return Target(client.api, client.infer_url(self._deployed().name, name), name, client.result_style)
+        pipe = Pipe(self._deployed().name, name, self.workspace_id())
+        return Target(client.api, client.ways, pipe, client.result_style)
 
     def infer(
         self,

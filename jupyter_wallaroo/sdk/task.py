@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 from jupyter_wallaroo.errors import DeadlineExceeded
 from jupyter_wallaroo.sdk import display
-from jupyter_wallaroo.sdk.noun import Noun
+from jupyter_wallaroo.sdk.instants import zone
+from jupyter_wallaroo.sdk.noun import Kept
 from jupyter_wallaroo.sdk.task_run import TaskRun, TaskRuns
 from jupyter_wallaroo.sdk.waiting import Outcome, wait_until
 from jupyter_wallaroo.types import task as wire
@@ -28,7 +28,7 @@ _KINDS = {
 _RESTING = (TaskStatus.SUCCESS, TaskStatus.FAILED, TaskStatus.TIMED_OUT, TaskStatus.KILLED, TaskStatus.PAUSED)
 
 
-class Task(Noun[wire.Task]):
+class Task(Kept[wire.Task]):
     """A task of this server."""
 
     @classmethod
@@ -40,22 +40,6 @@ class Task(Noun[wire.Task]):
         """Ask the server how it is by now, and return the task itself."""
         self._facts = Task.fetch(self._client, self.id())._facts
         return self
-
-    def id(self) -> str:
-        """Return the task's UUID."""
-        return self._facts.id
-
-    def name(self) -> str | None:
-        """Return its name, None where it was given none."""
-        return self._facts.name
-
-    def workspace_id(self) -> int:
-        """Return the id of the workspace it is in."""
-        return self._facts.workspace_id
-
-    def workspace_name(self) -> str:
-        """Return the name of the workspace it is in."""
-        return self._facts.workspace_name
 
     def orchestration_id(self) -> str:
         """Return the UUID of the orchestration that it runs."""
@@ -106,14 +90,6 @@ class Task(Noun[wire.Task]):
         """Return its newest run when the server was asked last, None where it had none."""
         runs = self._facts.last_runs
         return TaskRun(self._client, runs[0]) if runs else None
-
-    def created_at(self) -> datetime:
-        """Return when it was made."""
-        return display.moment(self._facts.created_at)
-
-    def updated_at(self) -> datetime:
-        """Return when it was changed last."""
-        return display.moment(self._facts.updated_at)
 
     def last_runs(self, limit: int | None = None, status: str | None = None) -> TaskRuns:
         """Return its runs, newest first, from the server.
@@ -199,12 +175,6 @@ class Task(Noun[wire.Task]):
             facts.workspace_name,
         )
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Task) and other.id() == self.id()
-
-    def __hash__(self) -> int:
-        return hash(self.id())
-
     def __repr__(self) -> str:
         return (
             f"Task(id={self.id()!r}, name={self.name()!r}, type={self.run_type()!r}, "
@@ -242,8 +212,8 @@ class Tasks(display.Listing[Task]):
 
 
 def _firings(facts: wire.Task) -> list[datetime]:
-    zone = ZoneInfo(facts.time_zone or "UTC")
-    return [display.moment(text).astimezone(zone) for text in facts.next_firings]
+    there = zone(facts.time_zone)
+    return [display.moment(text).astimezone(there) for text in facts.next_firings]
 
 
 def fetch_all(client: Client, *, workspace_id: int | None, orch_id: str | None, killed: bool) -> Tasks:

@@ -43,9 +43,10 @@ class Workspace(Noun[wire.WorkspaceContents]):
         """Return the id of the user who made it."""
         return self._facts.created_by
 
-    def models(self) -> Models:
-        """Return its models, oldest first."""
-        return Models(Model(self._client, facts) for facts in model.fetch_all(self._client, workspace_id=self.id()))
+    def models(self, name: str | None = None) -> Models:
+        """Return its models, oldest first; with ``name``, the one called so, in any case."""
+        found = model.fetch_all(self._client, workspace_id=self.id(), name=name)
+        return Models(Model(self._client, facts) for facts in found)
 
     def pipelines(self) -> Pipelines:
         """Return its pipelines, oldest first."""

@@ -24,7 +24,7 @@ from msgspec import Struct
 
 from jupyter_wallaroo.codec.batch import Batch
 from jupyter_wallaroo.segments.journal_files import SUFFIX, Sink
-from jupyter_wallaroo.segments.layout import Layout, split, stream
+from jupyter_wallaroo.segments.layout import Kind, Layout, memory, split, stream
 
 ROLL_BYTES = 64 * 2**20
 ROLL_AGE_S = 600.0
@@ -52,7 +52,19 @@ class Extra(Struct, frozen=True, array_like=True, gc=False):
 _decode_extra = msgspec.msgpack.Decoder(Extra).decode
 
 
-class Journal:
+class Clock:
+    """Stamps records in order."""
+
+    def __init__(self) -> None:
+        self._last_ms = 0
+
+    def stamp(self) -> int:
+        """Return the time for the next record, in ms since the epoch; it never runs backwards."""
+        self._last_ms = max(self._last_ms, time.time_ns() // 1_000_000)
+        return self._last_ms
+
+
+class Journal(Clock):
     """The append side.
 
     Parameters
@@ -64,17 +76,12 @@ class Journal:
     """
 
     def __init__(self, sink: Sink, replica: str) -> None:
+        super().__init__()
         self._sink = sink
         self._replica = replica
         self._files = 0
-        self._last_ms = 0
-        self._layouts: dict[Layout, int] = {}
+        self._layouts: dict[tuple[Layout, tuple[Kind, ...]], int] = {}
         self._open()
-
-    def stamp(self) -> int:
-        """Return the time for the next record, in ms since the epoch; it never runs backwards within a journal."""
-        self._last_ms = max(self._last_ms, time.time_ns() // 1_000_000)
-        return self._last_ms
 
     def append(self, layout_of: Layout, rows: int, time_ms: int, extra: Extra, batch: Batch) -> None:
         """Write one inference, whole or not at all.
@@ -91,19 +98,18 @@ class Journal:
         OSError
             The file cannot grow (ENOSPC, EFBIG); the journal is as it was before.
         """
-        columns, tensors, others = split(batch)
-        types = tuple((path, str(array.type)) for path, array in others)
-        layout = Layout(columns, types, layout_of.last_model, layout_of.pipeline_version, layout_of.partition)
         if self._is_full():
             self._open()
-        number = self._layouts.get(layout)
+        kinds, tensors, others = split(batch)
+        known = layout_of, kinds
+        number = self._layouts.get(known)
         if number is None:
             number = len(self._layouts)
-            self._write(_LAYOUT, [_encode(layout)])
-            self._layouts[layout] = number
+            self._write(_LAYOUT, [_encode(layout_of.filled(kinds))])
+            self._layouts[known] = number
         said = _encode(extra)
         parts: list[bytes | memoryview] = [_RECORDS_HEADER.pack(number, rows, time_ms, len(said)), said]
-        parts.extend(tensor.data.cast("B") if tensor.size else b"" for tensor in tensors)
+        parts.extend(memory(tensor) for tensor in tensors)
         if others:
             parts.append(stream(others))
         self._write(_RECORDS, parts)

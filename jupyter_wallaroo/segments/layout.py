@@ -8,12 +8,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
 from msgspec import Struct
 
 from jupyter_wallaroo.codec.batch import Batch, Tensor
+
+Kind: TypeAlias = tuple[str, object, tuple[int, ...] | None]
+"""A column's path, its type (numpy's or Arrow's), and the shape of one row; None for what is no tensor."""
+
+_COPY_BELOW = 4096
+"""Copying a few bytes takes less than looking at them where they lie."""
 
 
 class TensorColumn(Struct, frozen=True, array_like=True):
@@ -35,6 +42,16 @@ class Layout(Struct, frozen=True, array_like=True):
     last_model: str
     pipeline_version: str
     partition: str
+
+    def filled(self, kinds: Sequence[Kind]) -> Layout:
+        """Return the layout of records with these columns, and the rest in common with this one."""
+        tensors = tuple(
+            TensorColumn(path, np.dtype(kind).str, shape)  # type: ignore[call-overload]
+            for path, kind, shape in kinds
+            if shape is not None
+        )
+        others = tuple((path, str(kind)) for path, kind, shape in kinds if shape is None)
+        return Layout(tensors, others, self.last_model, self.pipeline_version, self.partition)
 
     def columns(
         self, rows: Sequence[int], payloads: Sequence[memoryview]
@@ -61,18 +78,26 @@ class Layout(Struct, frozen=True, array_like=True):
         return found, [payload[count * start :] for count, payload in zip(rows, payloads, strict=True)]
 
 
-def split(batch: Batch) -> tuple[tuple[TensorColumn, ...], list[Tensor], list[tuple[str, pa.Array]]]:
-    """Part a batch's columns into tensors (with their layout) and all others."""
-    columns: list[TensorColumn] = []
+def split(batch: Batch) -> tuple[tuple[Kind, ...], list[Tensor], list[tuple[str, pa.Array]]]:
+    """Part a batch's columns into tensors and all others, and say of each what makes its layout."""
+    kinds: list[Kind] = []
     tensors: list[Tensor] = []
     others: list[tuple[str, pa.Array]] = []
     for path, column in batch.items():
         if isinstance(column, np.ndarray):
-            columns.append(TensorColumn(path, column.dtype.str, column.shape[1:]))
-            tensors.append(np.ascontiguousarray(column))
+            kinds.append((path, column.dtype, column.shape[1:]))
+            tensors.append(column)
         else:
+            kinds.append((path, column.type, None))
             others.append((path, column))
-    return tuple(columns), tensors, others
+    return tuple(kinds), tensors, others
+
+
+def memory(tensor: Tensor) -> bytes | memoryview:
+    """Return the bytes of a tensor, row by row; those of one that lies so are not copied."""
+    if tensor.nbytes < _COPY_BELOW:
+        return tensor.tobytes()
+    return np.ascontiguousarray(tensor).data.cast("B")
 
 
 def stream(others: Sequence[tuple[str, pa.Array]]) -> bytes:

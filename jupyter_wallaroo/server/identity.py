@@ -10,6 +10,7 @@ from __future__ import annotations
 import getpass
 import os
 import time
+from dataclasses import dataclass
 from inspect import isawaitable
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,17 @@ if TYPE_CHECKING:
 
 REMEMBERED_S = 5.0
 """How long a revoked token may still be accepted."""
+RENEWED_BEFORE_S = 1.0
+"""So long before that the provider is asked again, by one request, while others still go by what it said."""
 MAX_REMEMBERED = 1000
+
+
+@dataclass(slots=True, eq=False)
+class Known:
+    """Who calls with a credential, and until when that is so in seconds of the monotonic clock."""
+
+    user: User
+    until: float
 
 
 class Identities:
@@ -36,28 +47,43 @@ class Identities:
 
     def __init__(self, kernel_access: KernelAccess) -> None:
         self._kernel_access = kernel_access
-        self._known: dict[str, tuple[float, User]] = {}
+        self._known: dict[str, Known] = {}
         self._owner = _owner_name()
 
-    async def authenticate(self, handler: JupyterHandler, task_owner: WallarooUser | None = None) -> User | None:
-        """Set the handler's ``current_user`` to whoever is calling, None when nobody known is, and return them.
+    async def authenticate(
+        self, handler: JupyterHandler, task_owner: WallarooUser | None = None
+    ) -> tuple[User | None, Known | None]:
+        """Set the handler's ``current_user`` to whoever is calling.
 
-        ``task_owner`` is in whose name a task calls, None where no task does.
+        Parameters
+        ----------
+        task_owner
+            In whose name a task calls, None where no task does.
+
+        Returns
+        -------
+        User or None
+            Who is calling, None when nobody known is.
+        Known or None
+            Until when that holds for the ``Authorization`` header alone, None where it has to be asked each time.
         """
         if task_owner is not None:
-            return self._act_as(handler, task_owner)
+            return self._act_as(handler, task_owner), None
         header = handler.request.headers.get("Authorization", "")
         now = time.monotonic()
-        user = self._known_by(header, handler.identity_provider, now) if header else None
-        if user is not None:
+        known = self._known_by(header, handler.identity_provider, now) if header else None
+        if known is not None:
             handler._token_authenticated = True  # type: ignore[attr-defined]
+            user: User | None = known.user
         else:
             asked = handler.identity_provider.get_user(handler)
             user = await asked if isawaitable(asked) else asked
             if header and user is not None and handler.token_authenticated:
-                self._remember(header, user, now)
+                known = self._remember(header, user, now)
+            else:
+                self._forget(header)
         handler.current_user = handler._jupyter_current_user = user
-        return user
+        return user, known
 
     def _act_as(self, handler: JupyterHandler, known: WallarooUser) -> User:
         from jupyter_server.auth import User
@@ -67,16 +93,27 @@ class Identities:
         handler.current_user = handler._jupyter_current_user = user
         return user
 
-    def _known_by(self, header: str, provider: IdentityProvider, now: float) -> User | None:
+    def _known_by(self, header: str, provider: IdentityProvider, now: float) -> Known | None:
         known = self._known.get(header)
-        if known is not None and known[0] > now:
-            return known[1]
-        return self.owner(provider) if self._kernel_access.accepts(header) else None
+        if known is not None and now < known.until - RENEWED_BEFORE_S:
+            return known
+        return Known(self.owner(provider), now + REMEMBERED_S) if self._kernel_access.accepts(header) else None
 
-    def _remember(self, header: str, user: User, now: float) -> None:
-        self._known = {key: value for key, value in self._known.items() if value[0] > now}
-        if len(self._known) < MAX_REMEMBERED:
-            self._known[header] = (now + REMEMBERED_S, user)
+    def _remember(self, header: str, user: User, now: float) -> Known:
+        known = self._known.get(header)
+        if known is None:
+            self._known = {key: value for key, value in self._known.items() if value.until > now}
+            known = Known(user, now)
+            if len(self._known) < MAX_REMEMBERED:
+                self._known[header] = known
+        known.user, known.until = user, now + REMEMBERED_S
+        return known
+
+    def _forget(self, header: str) -> None:
+        """Let nobody go by a credential any more that was refused."""
+        known = self._known.pop(header, None)
+        if known is not None:
+            known.until = 0.0
 
     def owner(self, provider: IdentityProvider) -> User:
         """Return the owner of this server, in whose name its kernels call: a Hub's user, or the user of the machine."""

@@ -8,29 +8,33 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from tornado.web import RequestHandler
+from typing import Protocol
 
 BODY_LIMIT_S = 60.0
 LOOK_PERIOD_S = 1.0
 
 
+class Receiver(Protocol):
+    """Whatever a body comes in for."""
+
+    def cut_off(self) -> None:
+        """End the connection that it comes by."""
+
+
 class Receiving:
-    """The requests whose body is not complete, and until when it has to be."""
+    """Who waits for a body, or the next part of it, and until when it has to come."""
 
     def __init__(self) -> None:
-        self._until: dict[RequestHandler, float] = {}
+        self._until: dict[Receiver, float] = {}
         self._watch: asyncio.Task[None] | None = None
 
-    def begin(self, handler: RequestHandler, *, limit_s: float = BODY_LIMIT_S) -> None:
+    def begin(self, receiver: Receiver, *, limit_s: float = BODY_LIMIT_S) -> None:
         """Note that a body, or its next part, has to come in within ``limit_s`` seconds."""
-        self._until[handler] = time.monotonic() + limit_s
+        self._until[receiver] = time.monotonic() + limit_s
 
-    def end(self, handler: RequestHandler) -> None:
+    def end(self, receiver: Receiver) -> None:
         """Note that it is complete, or not of interest any more; more than once is fine."""
-        self._until.pop(handler, None)
+        self._until.pop(receiver, None)
 
     def watch(self) -> None:
         """Begin to cut off bodies that take longer than they may."""
@@ -45,7 +49,6 @@ class Receiving:
         while True:
             await asyncio.sleep(LOOK_PERIOD_S)
             now = time.monotonic()
-            for handler in [handler for handler, until in self._until.items() if until < now]:
-                self.end(handler)
-                connection: Any = handler.request.connection
-                connection.close()
+            for receiver in [receiver for receiver, until in self._until.items() if until < now]:
+                self.end(receiver)
+                receiver.cut_off()

@@ -18,6 +18,7 @@ from jupyter_wallaroo.server.handlers.json_body import (
     OpenApiHandler,
     ResourceHandler,
 )
+from jupyter_wallaroo.server.handlers.listing import ListHandler
 from jupyter_wallaroo.server.handlers.logs import LogsHandler, TopicHandler, TopicRecordsHandler
 from jupyter_wallaroo.server.handlers.unknown import UnknownHandler
 from jupyter_wallaroo.server.handlers.upload import (
@@ -51,6 +52,8 @@ from jupyter_wallaroo.types import (
     workspace,
 )
 
+INFER_PATHS = "pipelines/infer/.*"
+"""What the addresses of all inferences look like."""
 _INFER = "pipelines/infer/{deploy_id}-{deployment_id}"
 _INFER_PATTERN = r"pipelines/infer/([A-Za-z0-9][A-Za-z0-9._-]*)-(\d{1,18})"
 _TOPIC_PATTERN = r"topic/([^/]+)"
@@ -138,7 +141,10 @@ ROUTES: tuple[Route, ...] = (
         "models/upload_stream", model.UploadModel, model.ModelUploaded, by_hand, _WRITE, "models",
         handler=RawUploadHandler,
     ),
-    Route("models/list", model.ListModels, model.ModelList, lambda s: s.models.list_models, _READ, "models"),
+    Route(
+        "models/list", model.ListModels, model.ModelList, lambda s: s.models.list_models, _READ, "models",
+        handler=ListHandler,
+    ),
     Route("models/get", model.GetModel, model.ModelDetails, lambda s: s.models.get, _READ, "models"),
     Route(
         "models/list_versions", model.ListModelVersions, list[model.ModelVersionEntry],
@@ -183,11 +189,11 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route(
         "pipelines/list_pipelines", pipeline.ListPipelines, pipeline.PipelineList,
-        lambda s: s.pipelines.list_pipelines, _READ, "pipelines",
+        lambda s: s.pipelines.list_pipelines, _READ, "pipelines", handler=ListHandler,
     ),
     Route(
         "pipelines/overview", overview.GetOverview, overview.Overview,
-        lambda s: s.overview.pipelines, _READ, "pipelines",
+        lambda s: s.overview.pipelines, _READ, "pipelines", handler=ListHandler,
     ),
     Route(
         "pipelines/list_versions", overview.ListPipelineVersions, overview.PipelineVersionList,

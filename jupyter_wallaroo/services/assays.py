@@ -193,6 +193,6 @@ class AssayService:
         workspace = await self._workspaces.require(workspace_id or 0)
         named = await self._store.read(pipelines.by_name, workspace.id, name or "")
         if named is None:
-            known = await self._store.read(pipelines.in_workspace, workspace.id)
-            raise errors.not_found("Pipeline", name, [item.name for item in known])
+            known = await self._store.read(pipelines.names, workspace.id)
+            raise errors.not_found("Pipeline", name, known.values())
         return named

@@ -30,6 +30,7 @@ from jupyter_wallaroo.types.deployment import (
     GetDeployment,
     UndeployPipeline,
 )
+from jupyter_wallaroo.types.loopback import loopback_id
 from jupyter_wallaroo.types.names import MAX_DIGITS, check_deploy_id
 from jupyter_wallaroo.types.pipeline import (
     Definition,
@@ -234,11 +235,8 @@ class DeploymentService:
             )
         return status.of(running)
 
-    async def state_of(self, pipeline_id: int) -> PipelineState | None:
-        """Return what is deployed of a pipeline, None when nothing is."""
-        stored = await self._running(pipeline_id)
-        if stored is None:
-            return None
+    def state(self, stored: deployments.Deployment) -> PipelineState:
+        """Return what lists say of a deployment that is to run."""
         wanted = resources.resources(stored.engine_config, self._defaults)
         return PipelineState(
             id=stored.id,
@@ -277,9 +275,12 @@ class DeploymentService:
     async def _direct_access(self, workspace_id: int, pipeline_name: str) -> DirectAccess:
         stored = await self._require_deployed(workspace_id, pipeline_name)
         running = self._supervisor.get(stored.id)
-        if running is None or running.doorway is None or running.direct_url is None:
-            return DirectAccess(url=_infer_url(self._internal_url, stored.name, pipeline_name), token=None)
-        return DirectAccess(url=f"{running.direct_url}/{quote(pipeline_name)}", token=running.doorway.token.reveal())
+        doorway = running.doorway if running is not None else None
+        if running is None or doorway is None or running.direct_url is None:
+            url, token = _infer_url(self._internal_url, stored.name, pipeline_name), None
+        else:
+            url, token = f"{running.direct_url}/{quote(pipeline_name)}", doorway.token.reveal()
+        return DirectAccess(url=url, token=token, loopback=loopback_id())
 
     async def _require_deployed(self, workspace_id: int, pipeline_name: str) -> deployments.Deployment:
         pipeline = await self._store.read(pipelines.by_name, workspace_id, pipeline_name)

@@ -109,8 +109,8 @@ class HistoryService:
         workspace = await self._workspaces.require(request.workspace_id)
         found = await self._store.read(pipelines.by_name, workspace.id, request.pipeline_name)
         if found is None:
-            known = await self._store.read(pipelines.in_workspace, workspace.id)
-            raise errors.not_found("Pipeline", request.pipeline_name, [item.name for item in known])
+            known = await self._store.read(pipelines.names, workspace.id)
+            raise errors.not_found("Pipeline", request.pipeline_name, known.values())
         return found, workspace.id
 
     async def _target(self, to: str | None, pipeline: Pipeline, running_id: int) -> tuple[PipelineVersion, Release]:

@@ -5,16 +5,28 @@ from __future__ import annotations
 import time
 
 import msgspec
+from msgspec import Struct
 
 from jupyter_wallaroo.engine.arena import Arena, Region
 from jupyter_wallaroo.engine.frames import Buffer
 from jupyter_wallaroo.errors import DeadlineExceeded, NotFound
 from jupyter_wallaroo.supervisor.deployment import Deployment
 from jupyter_wallaroo.supervisor.supervisor import Supervisor
+from jupyter_wallaroo.supervisor.taker import Awaited, Taker
 from jupyter_wallaroo.types.plan import Answered, InferRequest, MediaType
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Answered).decode
+
+
+class Form(Struct, frozen=True):
+    """How a body is read and what is answered: media types, and the fields asked for (contract/inference.md)."""
+
+    content: MediaType
+    accepts: MediaType
+    dataset: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    separator: str | None = None
 
 
 class InferenceService:
@@ -58,17 +70,20 @@ class InferenceService:
             )
         return found
 
-    async def infer(
-        self,
-        deployment: Deployment,
-        body: Buffer | Region,
-        *,
-        content: MediaType,
-        accepts: MediaType,
-        dataset: tuple[str, ...] = (),
-        exclude: tuple[str, ...] = (),
-        separator: str | None = None,
-    ) -> tuple[Answered, Buffer]:
+    def submit(self, deployment: Deployment, body: Buffer | Region, form: Form, taker: Taker[Answered]) -> None:
+        """Have a body answered, and its outcome told to ``taker``.
+
+        Raises
+        ------
+        NotFound, Unavailable, EngineFailure
+            The deployment does not take it, see `Deployment.submit`.
+        """
+        deadline = time.monotonic() + self._time_limit_s
+        place = (body.offset, body.size) if isinstance(body, Region) else None
+        request = InferRequest(form.accepts, form.content, deadline, form.dataset, form.exclude, form.separator, place)
+        deployment.submit(_encode(request), body, deadline, _Taken(taker, deployment, self._time_limit_s))
+
+    async def infer(self, deployment: Deployment, body: Buffer | Region, form: Form) -> tuple[Answered, Buffer]:
         """Return what is said of the answer, and its bytes.
 
         Raises
@@ -76,15 +91,29 @@ class InferenceService:
         DeadlineExceeded
             It took longer than the time limit.
         """
-        deadline = time.monotonic() + self._time_limit_s
-        place = (body.offset, body.size) if isinstance(body, Region) else None
-        request = InferRequest(accepts, content, deadline, dataset, exclude, separator, place)
-        try:
-            head, answer = await deployment.infer(_encode(request), body, deadline)
-        except DeadlineExceeded:
-            raise DeadlineExceeded(
-                f"Pipeline {deployment.spec.pipeline_name!r} did not answer within the time limit of "
+        awaited: Awaited[Answered] = Awaited()
+        self.submit(deployment, body, form, awaited)
+        return await awaited.future
+
+
+class _Taken:
+    """Reads what is said of an answer, and words a lateness."""
+
+    __slots__ = ("_deployment", "_taker", "_time_limit_s")
+
+    def __init__(self, taker: Taker[Answered], deployment: Deployment, time_limit_s: float) -> None:
+        self._taker = taker
+        self._deployment = deployment
+        self._time_limit_s = time_limit_s
+
+    def answered(self, head: bytes, body: Buffer) -> None:
+        self._taker.answered(_decode(head), body)
+
+    def failed(self, error: Exception) -> None:
+        if isinstance(error, DeadlineExceeded):
+            error = DeadlineExceeded(
+                f"Pipeline {self._deployment.spec.pipeline_name!r} did not answer within the time limit of "
                 f"{self._time_limit_s:g} s.",
                 hint="Send fewer rows per request, or ask whoever runs the server to raise request_time_limit_s.",
-            ) from None
-        return _decode(head), answer
+            )
+        self._taker.failed(error)

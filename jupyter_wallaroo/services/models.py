@@ -11,8 +11,9 @@ import msgspec
 from jupyter_wallaroo import errors
 from jupyter_wallaroo.errors import InvalidModel, InvalidRequest, NotFound
 from jupyter_wallaroo.services.conversion import ConversionService
+from jupyter_wallaroo.services.pages import key_page, page_limit
 from jupyter_wallaroo.services.workspaces import WorkspaceService
-from jupyter_wallaroo.store import changes, models
+from jupyter_wallaroo.store import changes, listings, models
 from jupyter_wallaroo.store.audit import Author
 from jupyter_wallaroo.store.blobs import Blobs, Incoming
 from jupyter_wallaroo.store.db import Store
@@ -136,27 +137,35 @@ class ModelService:
         return ModelUploaded(insert_models=InsertedModels(returning=[uploaded]))
 
     async def list_models(self, caller: Caller, request: ListModels) -> ModelList:
-        """Return the models of a workspace, or all."""
-        workspace_id = await self._workspaces.id_for(request.workspace_id, request.workspace_name)
-        found = await self._store.read(models.in_workspace, workspace_id)
-        return ModelList(models=[await self._listed(model) for model in found])
-
-    async def _listed(self, model: Model) -> ListedModel:
-        workspace = await self._workspaces.require(model.workspace_id)
-        return ListedModel(
-            id=model.id,
-            name=model.name,
-            owner_id=model.owner_id,
-            created_at=model.created_at,
-            updated_at=model.updated_at,
-            model=model,
-            model_versions=await self._store.read(models.versions, model.id),
-            workspace=WorkspaceLabel(id=workspace.id, name=workspace.name),
+        """Return a page of the models of a workspace, or of all, oldest first."""
+        limit = page_limit(request.limit)
+        asked = listings.Asked(
+            workspace_id=await self._workspaces.id_for(request.workspace_id, request.workspace_name),
+            name=request.name,
+            after=request.after or 0,
+            limit=limit + 1,
         )
+        keys, following = key_page(await self._store.read(listings.model_page, asked), limit)
+        return ModelList(models=await self._listed(keys), next=following)
+
+    async def _listed(self, model_ids: list[int]) -> list[ListedModel]:
+        return [
+            ListedModel(
+                id=entry.model.id,
+                name=entry.model.name,
+                owner_id=entry.model.owner_id,
+                created_at=entry.model.created_at,
+                updated_at=entry.model.updated_at,
+                model=entry.model,
+                model_versions=entry.versions,
+                workspace=WorkspaceLabel(id=entry.workspace.id, name=entry.workspace.name),
+            )
+            for entry in await self._store.read(listings.models_by_id, model_ids)
+        ]
 
     async def get(self, caller: Caller, request: GetModel) -> ModelDetails:
         """Return a model with its versions, oldest first."""
-        listed = await self._listed(await self._require(request.id))
+        (listed,) = await self._listed([(await self._require(request.id)).id])
         return ModelDetails(
             id=listed.id,
             name=listed.name,
@@ -174,8 +183,8 @@ class ModelService:
         elif request.model_id is not None:
             found = await self._store.read(models.by_name, request.model_id)
             if not found:
-                everything = await self._store.read(models.in_workspace, None)
-                raise errors.not_found("Model", request.model_id, [model.name for model in everything])
+                names = await self._store.read(models.names, None)
+                raise errors.not_found("Model", request.model_id, names)
         else:
             raise InvalidRequest("Expected 'models_pk_id' (the model's number) or 'model_id' (its name); got neither.")
         return [

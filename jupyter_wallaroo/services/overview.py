@@ -5,9 +5,10 @@ from __future__ import annotations
 import msgspec
 
 from jupyter_wallaroo.services import definitions
+from jupyter_wallaroo.services.pages import key_page, page_limit
 from jupyter_wallaroo.services.pipelines import PipelineService
 from jupyter_wallaroo.services.workspaces import WorkspaceService
-from jupyter_wallaroo.store import deployments, pipelines, users
+from jupyter_wallaroo.store import deployments, listings, pipelines, users
 from jupyter_wallaroo.store.db import Store
 from jupyter_wallaroo.supervisor.supervisor import Supervisor
 from jupyter_wallaroo.types.caller import Caller
@@ -42,17 +43,28 @@ class OverviewService:
         self._supervisor = supervisor
 
     async def pipelines(self, caller: Caller, request: GetOverview) -> Overview:
-        """Return the pipelines of a workspace, or all, and how each runs.
+        """Return a page of the pipelines of a workspace, or of all, and how each runs.
 
         Raises
         ------
         NotFound
             No such workspace.
+        InvalidRequest
+            A limit that cannot be.
         """
         workspace_id = await self._workspaces.id_for(request.workspace_id, request.workspace_name)
-        stored = await self._store.read(pipelines.at_a_glance, workspace_id)
+        limit = page_limit(request.limit)
+        asked = listings.Asked(
+            workspace_id=workspace_id,
+            name=request.name,
+            after=request.after or 0,
+            limit=limit + 1,
+        )
+        keys, following = key_page(await self._store.read(listings.pipeline_page, asked), limit)
+        stored = await self._store.read(pipelines.at_a_glance, keys)
         running = {item.spec.pipeline_id: item.news() for item in self._supervisor.deployments}
         return Overview(
+            next=following,
             pipelines=[
                 msgspec.structs.replace(
                     item,
@@ -67,7 +79,7 @@ class OverviewService:
                 if (news := running.get(item.pipeline_id)) is not None
                 else item
                 for item in stored
-            ]
+            ],
         )
 
     async def versions(self, caller: Caller, request: ListPipelineVersions) -> PipelineVersionList:

@@ -27,14 +27,14 @@ class PipelineNews:
 
     async def learn(self) -> None:
         """Learn the names of the pipelines there are."""
-        self.names = {item.id: item.name for item in await self._store.read(pipelines.in_workspace, None)}
+        self.names = await self._store.read(pipelines.names, None)
 
     async def tell(self, version: PipelineVersion) -> None:
         """Note a version that was added, and tell whoever listens."""
         pipeline = await self._store.read(pipelines.get, version.pipeline_id)
         assert pipeline is not None, "a version's pipeline exists (foreign key)"
         self.names[pipeline.id] = pipeline.name
-        is_first = len(await self._store.read(pipelines.versions, version.pipeline_id)) == 1
+        is_first = len((await self._store.read(pipelines.versions_of, [pipeline.id]))[pipeline.id]) == 1
         self._notify(
             PipelineChanged(
                 pipeline_id=pipeline.id,

@@ -8,9 +8,10 @@ from jupyter_wallaroo.services import definitions
 from jupyter_wallaroo.services.deployable import Deployable
 from jupyter_wallaroo.services.deployments import DeploymentService
 from jupyter_wallaroo.services.models import ModelService
+from jupyter_wallaroo.services.pages import key_page, page_limit
 from jupyter_wallaroo.services.pipeline_news import PipelineNews
 from jupyter_wallaroo.services.workspaces import WorkspaceService
-from jupyter_wallaroo.store import changes, pipelines, tags
+from jupyter_wallaroo.store import changes, listings, pipelines
 from jupyter_wallaroo.store.audit import Author
 from jupyter_wallaroo.store.changes import PipelineChange, Present, Stale, Wanted
 from jupyter_wallaroo.store.db import Store
@@ -32,7 +33,6 @@ from jupyter_wallaroo.types.pipeline import (
     PipelineList,
 )
 from jupyter_wallaroo.types.topic import Topic
-from jupyter_wallaroo.types.workspace import Workspace
 
 
 class PipelineService:
@@ -135,16 +135,20 @@ class PipelineService:
     async def get(self, caller: Caller, request: GetPipeline) -> ListedPipeline:
         """Return a pipeline by name."""
         workspace = await self._workspaces.require(request.workspace_id)
-        return await self._listed(await self.named(workspace.id, request.pipeline_name), workspace)
+        (listed,) = await self.listed([(await self.named(workspace.id, request.pipeline_name)).id])
+        return listed
 
     async def list_pipelines(self, caller: Caller, request: ListPipelines) -> PipelineList:
-        """Return the pipelines of a workspace, or all."""
-        workspace_id = await self._workspaces.id_for(request.workspace_id, request.workspace_name)
-        listed = []
-        for pipeline in await self._store.read(pipelines.in_workspace, workspace_id):
-            own = await self._store.read(pipelines.workspace_id_of, pipeline.id)
-            listed.append(await self._listed(pipeline, await self._workspaces.require(own)))
-        return PipelineList(pipelines=listed)
+        """Return a page of the pipelines of a workspace, or of all, oldest first."""
+        limit = page_limit(request.limit)
+        asked = listings.Asked(
+            workspace_id=await self._workspaces.id_for(request.workspace_id, request.workspace_name),
+            name=request.name,
+            after=request.after or 0,
+            limit=limit + 1,
+        )
+        keys, following = key_page(await self._store.read(listings.pipeline_page, asked), limit)
+        return PipelineList(pipelines=await self.listed(keys), next=following)
 
     async def get_version(self, caller: Caller, request: GetPipelineVersion) -> GotPipelineVersion:
         """Return a pipeline version by its UUID."""
@@ -165,26 +169,22 @@ class PipelineService:
         """Return a workspace's pipeline by name, or raise `NotFound` with the nearest names."""
         found = await self._store.read(pipelines.by_name, workspace_id, name)
         if found is None:
-            everything = await self._store.read(pipelines.in_workspace, workspace_id)
-            raise errors.not_found("Pipeline", name, [item.name for item in everything])
+            known = await self._store.read(pipelines.names, workspace_id)
+            raise errors.not_found("Pipeline", name, known.values())
         return found
 
-    async def listed(self, pipeline_id: int) -> ListedPipeline:
-        """Return a pipeline by id with all that lists say of it, or raise `NotFound`."""
-        pipeline, workspace_id = await self.require(pipeline_id)
-        return await self._listed(pipeline, await self._workspaces.require(workspace_id))
-
-    async def _listed(self, pipeline: Pipeline, workspace: Workspace) -> ListedPipeline:
-        versions = await self._store.read(pipelines.versions, pipeline.id)
-        deployment = await self._deployments.state_of(pipeline.id)
-        deployed = [item.version for item in versions if deployment and item.id == deployment.pipeline_version_id]
-        return ListedPipeline(
-            pipeline=pipeline,
-            plateau_topic=str(Topic(workspace_id=workspace.id, pipeline_name=pipeline.name)),
-            workspace=workspace,
-            deployment=deployment,
-            deployed_version=deployed[0] if deployed else None,
-            pipeline_version=versions[0],
-            pipeline_versions=[version.version for version in versions],
-            tags=await self._store.read(tags.of_pipeline, pipeline.id),
-        )
+    async def listed(self, pipeline_ids: list[int]) -> list[ListedPipeline]:
+        """Return all that lists say of pipelines, those that there are, in the order of their ids."""
+        return [
+            ListedPipeline(
+                pipeline=entry.pipeline,
+                plateau_topic=str(Topic(workspace_id=entry.workspace.id, pipeline_name=entry.pipeline.name)),
+                workspace=entry.workspace,
+                deployment=None if entry.deployment is None else self._deployments.state(entry.deployment),
+                deployed_version=entry.deployed,
+                pipeline_version=entry.newest,
+                pipeline_versions=entry.versions,
+                tags=entry.tags,
+            )
+            for entry in await self._store.read(listings.pipelines_by_id, pipeline_ids)
+        ]

@@ -147,8 +147,8 @@ class Planner:
                 details={"present_version": seen.version.version},
             )
         if item.mode is Mode.UPDATE and seen.pipeline is None:
-            known = await self._store.read(pipelines.in_workspace, workspace.id)
-            raise not_found(f"Workspace {workspace.name!r}: pipeline", item.name, [other.name for other in known])
+            known = await self._store.read(pipelines.names, workspace.id)
+            raise not_found(f"Workspace {workspace.name!r}: pipeline", item.name, known.values())
 
     async def _definition(self, target: _Target, where: str) -> Definition:
         """Return the definition that is wanted; what the item does not say stays as it is."""

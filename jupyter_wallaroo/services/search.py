@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from jupyter_wallaroo.services.models import ModelService
-from jupyter_wallaroo.services.pages import page_limit
+from jupyter_wallaroo.services.pages import key_page, page_limit
 from jupyter_wallaroo.services.pipelines import PipelineService
-from jupyter_wallaroo.store import search
+from jupyter_wallaroo.store import models, search
 from jupyter_wallaroo.store.db import Store
 from jupyter_wallaroo.store.rows import name_key
 from jupyter_wallaroo.types.caller import Caller
@@ -20,14 +19,13 @@ class SearchService:
     ----------
     store
         Where they are kept.
-    pipelines, models
-        Say what is known of what was found.
+    pipelines
+        Says what is known of pipelines that were found.
     """
 
-    def __init__(self, store: Store, pipelines: PipelineService, models: ModelService) -> None:
+    def __init__(self, store: Store, pipelines: PipelineService) -> None:
         self._store = store
         self._pipelines = pipelines
-        self._models = models
 
     async def pipelines(self, caller: Caller, request: SearchPipelines) -> PipelinesFound:
         """Return a page of the pipelines for which everything holds, the newest first.
@@ -45,9 +43,8 @@ class SearchService:
             "updated_start": _stored("updated_start", request.updated_start),
             "updated_end": _stored("updated_end", request.updated_end),
         }
-        found = await self._store.read(search.pipelines, conditions)
-        listed = [await self._pipelines.listed(pipeline_id) for pipeline_id in found[:limit]]
-        return PipelinesFound(pipelines=listed, next=_next(found, limit))
+        keys, following = key_page(await self._store.read(search.pipelines, conditions), limit)
+        return PipelinesFound(pipelines=await self._pipelines.listed(keys), next=following)
 
     async def models(self, caller: Caller, request: SearchModels) -> ModelVersionsFound:
         """Return a page of the model versions for which everything holds, the newest first; raises as `pipelines`."""
@@ -57,9 +54,8 @@ class SearchService:
             "uploaded_start": _stored("uploaded_start", request.uploaded_start),
             "uploaded_end": _stored("uploaded_end", request.uploaded_end),
         }
-        found = await self._store.read(search.model_versions, conditions)
-        versions = [await self._models.require_version(version_id) for version_id in found[:limit]]
-        return ModelVersionsFound(model_versions=versions, next=_next(found, limit))
+        keys, following = key_page(await self._store.read(search.model_versions, conditions), limit)
+        return ModelVersionsFound(model_versions=await self._store.read(models.versions_by_id, keys), next=following)
 
 
 def _shared(request: SearchPipelines | SearchModels, limit: int) -> dict[str, str | int | None]:
@@ -76,7 +72,3 @@ def _shared(request: SearchPipelines | SearchModels, limit: int) -> dict[str, st
 def _stored(field: str, text: str | None) -> str | None:
     """Return an instant of a request as instants are stored: such texts have the order of time."""
     return None if text is None else instant(moment(field, text))
-
-
-def _next(found: list[int], limit: int) -> int | None:
-    return found[limit - 1] if len(found) > limit else None

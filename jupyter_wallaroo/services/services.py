@@ -89,6 +89,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     direct_inference: bool
     request_time_limit_s: float
     load_time_limit_s: float
+    log_inferences: bool
     log_durability: Durability
     log_max_bytes: int
     log_max_age_s: float
@@ -149,6 +150,7 @@ class Services:
         limits = Limits(
             queue=settings.queue_limit,
             load_s=settings.load_time_limit_s,
+            is_logged=settings.log_inferences,
             durability=settings.log_durability,
             work_directory=directory.empty,
             sidekick_directory=directory.sidekicks,
@@ -225,7 +227,7 @@ class Services:
         self.applying = ApplyService(planner, self.deployments)
         self.history = HistoryService(self._store, self.workspaces, self.deployments, settings.engine_defaults)
         self.tags = TagService(self._store, self.pipelines, self.models)
-        self.search = SearchService(self._store, self.pipelines, self.models)
+        self.search = SearchService(self._store, self.pipelines)
         self.inference = InferenceService(self.supervisor, settings.request_time_limit_s, self._arena)
         self.inference_logs = InferenceLogService(directory, self.workspaces, self.pipelines, self.supervisor)
         analysis = AnalysisService(directory, self.supervisor.analyst)

@@ -10,7 +10,7 @@ from jupyter_wallaroo import errors
 from jupyter_wallaroo.engine.arena import Region
 from jupyter_wallaroo.engine.frames import Buffer
 from jupyter_wallaroo.errors import InvalidRequest, Unavailable
-from jupyter_wallaroo.services.inference import InferenceService
+from jupyter_wallaroo.services.inference import Form, InferenceService
 from jupyter_wallaroo.store import deployments
 from jupyter_wallaroo.store.blobs import Blobs
 from jupyter_wallaroo.store.db import Store
@@ -73,15 +73,8 @@ class StepInference:
         reading = asyncio.ensure_future(asyncio.to_thread(_read, self._blobs.path(table.sha), region))
         try:
             body = await asyncio.shield(reading)
-            _, answer = await self._inference.infer(
-                deployment,
-                region or body,
-                content=MediaType.ARROW,
-                accepts=MediaType.ARROW,
-                dataset=tuple(work.dataset),
-                exclude=tuple(work.dataset_exclude),
-                separator=SEPARATOR,
-            )
+            form = Form(MediaType.ARROW, MediaType.ARROW, tuple(work.dataset), tuple(work.dataset_exclude), SEPARATOR)
+            _, answer = await self._inference.infer(deployment, region or body, form)
         finally:
             if region is not None:  # a thread that is still reading into it, since this was cancelled, keeps it
                 reading.add_done_callback(lambda _: region.release())

@@ -50,7 +50,7 @@ class WorkspaceService:
 
     async def list_workspaces(self, caller: Caller, request: ListWorkspaces) -> WorkspaceList:
         """Return all workspaces, or those a user created, with what they hold."""
-        found = await self._store.read(workspaces.all_with_contents, request.user_id)
+        found = await self._store.read(workspaces.with_contents, user_id=request.user_id)
         return WorkspaceList(workspaces=[item for item in found if caller.only_workspace_id in (None, item.id)])
 
     async def get(self, caller: Caller, request: GetWorkspace) -> WorkspaceContents:
@@ -59,8 +59,8 @@ class WorkspaceService:
             found = await self.named(request.name)
         else:
             found = await self.required_or_default(caller, request.id)
-        everything = await self._store.read(workspaces.all_with_contents, None)
-        return next(item for item in everything if item.id == found.id)
+        (whole,) = await self._store.read(workspaces.with_contents, workspace_id=found.id)
+        return whole
 
     async def require(self, workspace_id: int) -> Workspace:
         """Return a workspace by id, or raise `NotFound` naming those there are."""

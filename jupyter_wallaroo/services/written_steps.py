@@ -101,10 +101,11 @@ class _ModelFinder:
     async def find(self, model: WrittenModel, where: str) -> Reference:
         """Return the reference to a version of a model; ``where`` is the place of its name."""
         chosen = model if isinstance(model, ChosenModel) else _chosen(model)
-        known = await self._store.read(models.in_workspace, self._workspace_id)
-        found = next((item for item in known if item.name.casefold() == chosen.name.casefold()), None)
+        called = await self._store.read(models.by_name, chosen.name)
+        found = next((item for item in called if item.workspace_id == self._workspace_id), None)
         if found is None:
-            refusal = errors.not_found("Model", chosen.name, [item.name for item in known])
+            names = await self._store.read(models.names, self._workspace_id)
+            refusal = errors.not_found("Model", chosen.name, names)
             raise NotFound(f"'{where}': {refusal.message}", hint=refusal.hint, details=refusal.details)
         versions = [item.model_version for item in await self._store.read(models.versions, found.id)]
         if chosen.version is not None:

@@ -134,6 +134,15 @@ def of_pipeline(db: Database, pipeline_id: int) -> list[Deployment]:
     return [_deployment(row) for row in rows.query(db, sql, {"id": pipeline_id})]
 
 
+def wanted_of(db: Database, pipeline_ids: list[int]) -> list[Deployment]:
+    """Return what is to run of pipelines, the last changed first."""
+    sql = """
+    SELECT * FROM deployments WHERE wanted = 1 AND pipeline_id IN (SELECT value FROM json_each(:ids))
+    ORDER BY updated_at DESC, id DESC
+    """
+    return [_deployment(row) for row in rows.query(db, sql, rows.ids(pipeline_ids))]
+
+
 def wanted(db: Database) -> list[Deployment]:
     """Return everything that is to run, oldest first."""
     return [_deployment(row) for row in rows.query(db, "SELECT * FROM deployments WHERE wanted = 1 ORDER BY id")]

@@ -199,10 +199,10 @@ def get(db: Database, model_id: int) -> Model | None:
     return _model(row) if row else None
 
 
-def in_workspace(db: Database, workspace_id: int | None) -> list[Model]:
-    """Return models, oldest first: of one workspace, or all."""
-    sql = "SELECT * FROM models WHERE :workspace IS NULL OR workspace_id = :workspace ORDER BY id"
-    return [_model(row) for row in rows.query(db, sql, {"workspace": workspace_id})]
+def by_ids(db: Database, model_ids: list[int]) -> list[Model]:
+    """Return models by id, oldest first; those that there are."""
+    sql = "SELECT * FROM models WHERE id IN (SELECT value FROM json_each(:ids)) ORDER BY id"
+    return [_model(row) for row in rows.query(db, sql, rows.ids(model_ids))]
 
 
 def by_name(db: Database, name: str) -> list[Model]:
@@ -211,9 +211,10 @@ def by_name(db: Database, name: str) -> list[Model]:
     return [_model(row) for row in rows.query(db, sql, {"key": rows.name_key(name)})]
 
 
-def names(db: Database, workspace_id: int) -> list[str]:
-    """Return the names of a workspace's models, for "did you mean"."""
-    return [model.name for model in in_workspace(db, workspace_id)]
+def names(db: Database, workspace_id: int | None) -> list[str]:
+    """Return the names of a workspace's models, or of all, for "did you mean"."""
+    sql = "SELECT name FROM models WHERE :workspace IS NULL OR workspace_id = :workspace ORDER BY id"
+    return [row["name"] for row in rows.query(db, sql, {"workspace": workspace_id})]
 
 
 def version(db: Database, version_id: int) -> ConfiguredModelVersion | None:
@@ -226,6 +227,21 @@ def versions(db: Database, model_id: int) -> list[ConfiguredModelVersion]:
     """Return a model's versions, oldest first (S2-21)."""
     sql = f"{_VERSIONS} WHERE v.model_id = :model ORDER BY v.id"
     return [_configured(row) for row in rows.query(db, sql, {"model": model_id})]
+
+
+def versions_of(db: Database, model_ids: list[int]) -> dict[int, list[ConfiguredModelVersion]]:
+    """Return the versions of models by the model's id, oldest first."""
+    sql = f"{_VERSIONS} WHERE v.model_id {rows.AMONG} ORDER BY v.id"
+    found: dict[int, list[ConfiguredModelVersion]] = {model_id: [] for model_id in model_ids}
+    for row in rows.query(db, sql, rows.ids(model_ids)):
+        found[row["model_id"]].append(_configured(row))
+    return found
+
+
+def versions_by_id(db: Database, version_ids: list[int]) -> list[ConfiguredModelVersion]:
+    """Return model versions by number, newest first."""
+    sql = f"{_VERSIONS} WHERE v.id {rows.AMONG} ORDER BY v.id DESC"
+    return [_configured(row) for row in rows.query(db, sql, rows.ids(version_ids))]
 
 
 def referenced(db: Database, workspace_id: int, reference: ModelReference) -> ConfiguredModelVersion | None:

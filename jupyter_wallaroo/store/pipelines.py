@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -93,12 +93,19 @@ def by_name(db: Database, workspace_id: int, name: str) -> Pipeline | None:
     return _pipeline(row) if row else None
 
 
-def in_workspace(db: Database, workspace_id: int | None) -> list[Pipeline]:
-    """Return pipelines, oldest first: of one workspace, or all."""
+def by_ids(db: Database, pipeline_ids: list[int]) -> dict[int, tuple[Pipeline, int]]:
+    """Return pipelines by id, each with the id of its workspace; those that there are."""
+    sql = "SELECT * FROM pipelines WHERE id IN (SELECT value FROM json_each(:ids)) AND removed_at IS NULL"
+    return {row["id"]: (_pipeline(row), row["workspace_id"]) for row in rows.query(db, sql, rows.ids(pipeline_ids))}
+
+
+def names(db: Database, workspace_id: int | None) -> dict[int, str]:
+    """Return the names of pipelines by id, oldest first: of one workspace, or all."""
     sql = """
-    SELECT * FROM pipelines WHERE removed_at IS NULL AND (:workspace IS NULL OR workspace_id = :workspace) ORDER BY id
+    SELECT id, name FROM pipelines
+    WHERE removed_at IS NULL AND (:workspace IS NULL OR workspace_id = :workspace) ORDER BY id
     """
-    return [_pipeline(row) for row in rows.query(db, sql, {"workspace": workspace_id})]
+    return {row["id"]: row["name"] for row in rows.query(db, sql, {"workspace": workspace_id})}
 
 
 def version(db: Database, version_id: int) -> PipelineVersion | None:
@@ -126,12 +133,37 @@ def versions(db: Database, pipeline_id: int) -> list[PipelineVersion]:
     return [_version(row) for row in rows.query(db, sql, {"id": pipeline_id})]
 
 
-def at_a_glance(db: Database, workspace_id: int | None) -> list[PipelineAtAGlance]:
+class VersionLabel(NamedTuple):
+    """A version's number and its UUID."""
+
+    id: int
+    uuid: str
+
+
+def versions_of(db: Database, pipeline_ids: list[int]) -> dict[int, list[VersionLabel]]:
+    """Return the versions of pipelines by the pipeline's id, newest first."""
+    sql = """
+    SELECT pipeline_id, id, version FROM pipeline_versions
+    WHERE pipeline_id IN (SELECT value FROM json_each(:ids)) ORDER BY id DESC
+    """
+    found: dict[int, list[VersionLabel]] = {}
+    for row in rows.query(db, sql, rows.ids(pipeline_ids)):
+        found.setdefault(row["pipeline_id"], []).append(VersionLabel(row["id"], row["version"]))
+    return found
+
+
+def versions_by_id(db: Database, version_ids: list[int]) -> dict[int, PipelineVersion]:
+    """Return pipeline versions by number."""
+    sql = "SELECT * FROM pipeline_versions WHERE id IN (SELECT value FROM json_each(:ids))"
+    return {row["id"]: _version(row) for row in rows.query(db, sql, rows.ids(version_ids))}
+
+
+def at_a_glance(db: Database, pipeline_ids: list[int]) -> list[PipelineAtAGlance]:
     """Return pipelines with their newest versions, oldest first, as if nothing were deployed."""
     sql = """
     SELECT p.id, p.name, p.workspace_id,
       (SELECT v.version FROM pipeline_versions v WHERE v.pipeline_id = p.id ORDER BY v.id DESC LIMIT 1) AS version
-    FROM pipelines p WHERE p.removed_at IS NULL AND (:workspace IS NULL OR p.workspace_id = :workspace) ORDER BY p.id
+    FROM pipelines p WHERE p.id IN (SELECT value FROM json_each(:ids)) ORDER BY p.id
     """
     return [
         PipelineAtAGlance(
@@ -141,5 +173,5 @@ def at_a_glance(db: Database, workspace_id: int | None) -> list[PipelineAtAGlanc
             version=row["version"],
             status=UNDEPLOYED,
         )
-        for row in rows.query(db, sql, {"workspace": workspace_id})
+        for row in rows.query(db, sql, rows.ids(pipeline_ids))
     ]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from jupyter_wallaroo.types.names import instant, now
 
@@ -11,6 +13,9 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
 RowValues = dict[str, Any]
+
+AMONG = "IN (SELECT value FROM json_each(:ids))"
+"""The condition that a column is one of `ids`."""
 
 
 def query(db: Database, sql: str, parameters: Mapping[str, object] | None = None) -> Iterator[RowValues]:
@@ -32,6 +37,11 @@ def insert(db: Database, table: str, values: RowValues) -> int:
 def update(db: Database, table: str, key: int | str, values: RowValues) -> None:
     """Change columns of the row with ``key``."""
     db.table(table).update(key, values)
+
+
+def ids(keys: Iterable[int]) -> dict[str, str]:
+    """Return what `AMONG` is bound to: any number of ids is one value."""
+    return {"ids": msgspec.json.encode(list(keys)).decode()}
 
 
 def present() -> str:

@@ -19,12 +19,10 @@ AND (:updated_start IS NULL OR p.updated_at >= :updated_start)
 AND (:updated_end IS NULL OR p.updated_at < :updated_end)
 AND (:deployed IS NULL OR :deployed = EXISTS (
     SELECT 1 FROM deployments d WHERE d.pipeline_id = p.id AND d.wanted = 1))
-AND (:tag IS NULL OR EXISTS (
-    SELECT 1 FROM tags t JOIN pipeline_tags l ON l.tag_id = t.id
-    WHERE t.tag_key = :tag AND l.pipeline_id = p.id))
-AND (:term IS NULL OR instr(p.name_key, :term) OR EXISTS (
-    SELECT 1 FROM pipeline_tags l JOIN tags t ON t.id = l.tag_id
-    WHERE l.pipeline_id = p.id AND instr(t.tag_key, :term)))
+AND (:tag IS NULL OR p.id IN (
+    SELECT l.pipeline_id FROM tags t JOIN pipeline_tags l ON l.tag_id = t.id WHERE t.tag_key = :tag))
+AND (:term IS NULL OR instr(p.name_key, :term) OR p.id IN (
+    SELECT l.pipeline_id FROM tags t JOIN pipeline_tags l ON l.tag_id = t.id WHERE instr(t.tag_key, :term)))
 ORDER BY p.id DESC LIMIT :limit
 """
 
@@ -36,13 +34,11 @@ AND (:uploaded_end IS NULL OR v.created_at < :uploaded_end)
 AND (:deployed IS NULL OR :deployed = (v.id IN (
     SELECT c.model_version_id FROM deployments d, json_each(d.model_config_ids) j
     JOIN model_configs c ON c.id = j.value WHERE d.wanted = 1)))
-AND (:tag IS NULL OR EXISTS (
-    SELECT 1 FROM tags t JOIN model_version_tags l ON l.tag_id = t.id
-    WHERE t.tag_key = :tag AND l.model_version_id = v.id))
+AND (:tag IS NULL OR v.id IN (
+    SELECT l.model_version_id FROM tags t JOIN model_version_tags l ON l.tag_id = t.id WHERE t.tag_key = :tag))
 AND (:term IS NULL OR instr(m.name_key, :term) OR instr(lower(v.file_name), :term) OR instr(v.version, :term)
-    OR EXISTS (
-    SELECT 1 FROM model_version_tags l JOIN tags t ON t.id = l.tag_id
-    WHERE l.model_version_id = v.id AND instr(t.tag_key, :term)))
+    OR v.id IN (
+    SELECT l.model_version_id FROM tags t JOIN model_version_tags l ON l.tag_id = t.id WHERE instr(t.tag_key, :term)))
 ORDER BY v.id DESC LIMIT :limit
 """
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from jupyter_wallaroo.store import rows
 from jupyter_wallaroo.types.workspace import Workspace, WorkspaceContents
 
@@ -42,11 +44,25 @@ def by_name(db: Database, name: str) -> Workspace | None:
     return _workspace(row) if row else None
 
 
-def all_with_contents(db: Database, user_id: str | None) -> list[WorkspaceContents]:
-    """Return workspaces with what they hold, oldest first: all, or those that a user created."""
-    sql = "SELECT * FROM workspaces WHERE :user IS NULL OR created_by = :user ORDER BY id"
-    models = _ids_by_workspace(db, "SELECT id, workspace_id FROM models ORDER BY id")
-    pipelines = _ids_by_workspace(db, "SELECT id, workspace_id FROM pipelines WHERE removed_at IS NULL ORDER BY id")
+def by_ids(db: Database, workspace_ids: list[int]) -> list[Workspace]:
+    """Return workspaces by id, oldest first; those that there are."""
+    sql = "SELECT * FROM workspaces WHERE id IN (SELECT value FROM json_each(:ids)) ORDER BY id"
+    return [_workspace(row) for row in rows.query(db, sql, rows.ids(workspace_ids))]
+
+
+def with_contents(
+    db: Database, *, user_id: str | None = None, workspace_id: int | None = None
+) -> list[WorkspaceContents]:
+    """Return workspaces with what they hold, oldest first: all, or those that a user created, or one."""
+    sql = """
+    SELECT * FROM workspaces WHERE (:user IS NULL OR created_by = :user) AND (:workspace IS NULL OR id = :workspace)
+    ORDER BY id
+    """
+    models = _ids_by_workspace(
+        db, "SELECT json_group_array(id) AS ids, workspace_id FROM models WHERE TRUE", workspace_id
+    )
+    held = "SELECT json_group_array(id) AS ids, workspace_id FROM pipelines WHERE removed_at IS NULL"
+    pipelines = _ids_by_workspace(db, held, workspace_id)
     return [
         WorkspaceContents(
             id=row["id"],
@@ -57,15 +73,15 @@ def all_with_contents(db: Database, user_id: str | None) -> list[WorkspaceConten
             models=models.get(row["id"], []),
             pipelines=pipelines.get(row["id"], []),
         )
-        for row in rows.query(db, sql, {"user": user_id})
+        for row in rows.query(db, sql, {"user": user_id, "workspace": workspace_id})
     ]
 
 
-def _ids_by_workspace(db: Database, sql: str) -> dict[int, list[int]]:
-    found: dict[int, list[int]] = {}
-    for row in rows.query(db, sql):
-        found.setdefault(row["workspace_id"], []).append(row["id"])
-    return found
+def _ids_by_workspace(db: Database, sql: str, workspace_id: int | None) -> dict[int, list[int]]:
+    if workspace_id is not None:
+        sql += " AND workspace_id = :workspace"
+    found = rows.query(db, f"{sql} GROUP BY workspace_id", {"workspace": workspace_id})
+    return {row["workspace_id"]: sorted(msgspec.json.decode(row["ids"], type=list[int])) for row in found}
 
 
 def names(db: Database) -> list[str]:

@@ -82,8 +82,7 @@ def _look(deployment: Deployment, known: _Watched, now: float) -> Look:
         return Look(at_s=now, waiting=waiting)
     passed_s, known.at_s = now - known.at_s, now
     running = [replica for replica in deployment.replicas if replica.status is Status.RUNNING]
-    units = [replica.unit for replica in running if replica.unit is not None]
-    before, known.used_s = known.used_s, {pid: cpu_seconds(pid) for unit in units for pid in unit.pids}
+    before, known.used_s = known.used_s, {pid: cpu_seconds(pid) for replica in running for pid in replica.pids}
     # A process that was not there before is left out: what it used so far, it used to load its models.
     used_s = sum(max(0.0, used - before[pid]) for pid, used in known.used_s.items() if pid in before)
     resources = deployment.spec.resources, *(sidekick.resources for sidekick in deployment.spec.sidekicks)

@@ -11,17 +11,17 @@ import msgspec
 
 from jupyter_wallaroo.engine.arena import Region
 from jupyter_wallaroo.engine.frames import Buffer
-from jupyter_wallaroo.errors import Conflict, EngineFailure, NotFound, TooLarge, Unavailable
+from jupyter_wallaroo.errors import Conflict, EngineFailure, NotFound, Unavailable
 from jupyter_wallaroo.supervisor.launch import Launcher
-from jupyter_wallaroo.supervisor.process import EngineGone, Reply
+from jupyter_wallaroo.supervisor.relay import Relay
 from jupyter_wallaroo.supervisor.replica import Replica, pod_suffix
 from jupyter_wallaroo.supervisor.spec import DeploymentSpec, Limits, OnRefused
+from jupyter_wallaroo.supervisor.taker import Taker
 from jupyter_wallaroo.types.deployment import Status
 from jupyter_wallaroo.types.event import UNDEPLOYED, DeploymentChanged, Notify
 
 DRAIN_LIMIT_S = 20.0
 POISON_MEMORY_S = 60.0
-ATTEMPTS = 2
 IDLE_S = 1.0
 """How long a connection to a replica that is replaced may have been idle: a client may just be sending on it."""
 
@@ -144,11 +144,8 @@ class Deployment:
             self._told = event
             self._notify(event)
 
-    async def infer(self, head: bytes, body: Buffer | Region, deadline: float) -> Reply:
-        """Have one request answered by the replica that owes least.
-
-        A request whose replica dies over it is sent to another one once: models are functions of their input. One that
-        only waited behind another is sent on as often as its time allows.
+    def submit(self, head: bytes, body: Buffer | Region, deadline: float, taker: Taker[bytes]) -> None:
+        """Have one request answered by the replica that owes least, and its outcome told to ``taker``, see `Relay`.
 
         Parameters
         ----------
@@ -159,12 +156,12 @@ class Deployment:
 
         Raises
         ------
+        NotFound
+            The deployment is ending.
         Unavailable
-            Too many requests, or the deployment is starting or recovering; says which.
-        Conflict
-            The deployment cannot run; says why.
+            It has as many requests as it holds.
         EngineFailure
-            Two replicas died over this request.
+            The request ended two engines a moment ago.
         """
         if self._is_closing:
             raise NotFound(f"Deployment {self.spec.name!r} is being undeployed.")
@@ -175,48 +172,44 @@ class Deployment:
             )
         if self._poison:
             self._refuse_poison(body)
+        if not self._in_flight:
+            self._idle.clear()
         self.taken += 1
         self._in_flight += 1
-        self._idle.clear()
-        try:
-            reason, lost = "", 0
-            while lost < ATTEMPTS:
-                replica = self._pick() or await self._wait_for_replica(deadline)
-                try:
-                    return await replica.call(head, body, deadline)
-                except EngineGone as gone:
-                    if gone.is_memory:
-                        raise TooLarge(
-                            f"This request needs more memory than an engine of deployment {self.spec.name!r} may use: "
-                            f"{gone.reason}.",
-                            hint="Send fewer rows per request, or deploy with more memory.",
-                        ) from None
-                    reason = gone.reason
-                    lost += gone.was_worked_on
-            self._poison[_digest(body)] = time.monotonic() + POISON_MEMORY_S
-            raise EngineFailure(
-                f"Two engines of deployment {self.spec.name!r} were lost while answering this request: {reason}.",
-                hint="The request itself may be what ends them; it is refused for a minute.",
-            )
-        finally:
-            self._in_flight -= 1
-            if not self._in_flight:
-                self._idle.set()
+        Relay(self, head, body, deadline, taker).send()
 
-    def _pick(self) -> Replica | None:
+    def relayed(self) -> None:
+        """Count one request less (its relay calls this)."""
+        self._in_flight -= 1
+        if not self._in_flight:
+            self._idle.set()
+
+    def remember_poison(self, body: Buffer | Region) -> None:
+        """Refuse a body for a minute (the relay calls this that lost two engines over it)."""
+        self._poison[_digest(body)] = time.monotonic() + POISON_MEMORY_S
+
+    def pick(self) -> Replica | None:
+        """Return the running replica that owes least, None when none runs."""
         running = [replica for replica in self.replicas if replica.status is Status.RUNNING]
         return min(running, key=lambda replica: replica.in_flight) if running else None
 
-    async def _wait_for_replica(self, deadline: float) -> Replica:
+    async def wait_for_replica(self, deadline: float) -> Replica:
         """Wait for a replica that ran before to come back; refuse at once when none is about to.
 
         Where autoscaling has left none, the first is started.
+
+        Raises
+        ------
+        Unavailable
+            The deployment is starting, or does not recover in time; says which.
+        Conflict
+            It cannot run; says why.
         """
         while True:
             if not self.replicas:
                 self.scale(1)
             self._refuse_unless_recovering()
-            replica = self._pick()
+            replica = self.pick()
             if replica is not None:
                 return replica
             waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -250,7 +243,7 @@ class Deployment:
             raise EngineFailure("This request ended two engines a moment ago; it is refused for a minute.")
 
     def _changed(self) -> None:
-        self._has_run = self._has_run or self._pick() is not None
+        self._has_run = self._has_run or self.pick() is not None
         waiting, self._waiting = self._waiting, []
         for waiter in waiting:
             if not waiter.done():
@@ -329,7 +322,22 @@ class Deployment:
         self._serve(more)
         if surplus:
             self._retire(surplus)
+        self._watch_doorway()
         self.tell()
+
+    def _watch_doorway(self) -> None:
+        """Start a replica for whoever connects while there is none: the connection waits, and is not refused."""
+        if self.doorway is None or not self.doorway.is_open:
+            return
+        loop, listener = asyncio.get_running_loop(), self.doorway.listener.fileno()
+        loop.remove_reader(listener)
+        if not self.replicas and not self._is_closing:
+            loop.add_reader(listener, self.scale, 1)
+
+    def _close_doorway(self) -> None:
+        if self.doorway is not None and self.doorway.is_open:
+            asyncio.get_running_loop().remove_reader(self.doorway.listener.fileno())
+            self.doorway.close()
 
     async def _replace(self, spec: DeploymentSpec) -> None:
         self.refusal = None
@@ -354,6 +362,7 @@ class Deployment:
         self.held = None
         old, self.replicas, self.spec = self.replicas, fresh, spec
         self._serve(fresh)
+        self._watch_doorway()
         self._changed()
         self._retire(old)
 
@@ -376,11 +385,12 @@ class Deployment:
     def check(self, now: float) -> None:
         """Look after every process of this deployment."""
         for replica in (*self.replicas, *self._fresh):
-            replica.check(now)
+            self.taken += replica.check(now)
 
     async def stop(self, *, drain_s: float = DRAIN_LIMIT_S) -> None:
         """Take no more requests, let those under way finish for ``drain_s`` seconds, end the processes."""
         self._is_closing = True
+        self._watch_doorway()
         if self._replacing is not None:
             self._replacing.cancel()
             await asyncio.gather(self._replacing, return_exceptions=True)
@@ -388,8 +398,7 @@ class Deployment:
             draining = (replica.until_idle(idle_s=0.0) for replica in self.replicas)
             await asyncio.wait_for(asyncio.gather(self._idle.wait(), *draining), drain_s)
         await self._stop(self.replicas)
-        if self.doorway is not None:
-            self.doorway.close()
+        self._close_doorway()
         if self._retiring:
             await asyncio.wait(self._retiring)
 

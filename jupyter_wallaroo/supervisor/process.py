@@ -18,6 +18,7 @@ from jupyter_wallaroo import errors
 from jupyter_wallaroo.engine.arena import Arena, Region
 from jupyter_wallaroo.engine.frames import Buffer, FrameConnection, Kind
 from jupyter_wallaroo.engine.scoreboard import Scoreboard, new_page
+from jupyter_wallaroo.supervisor.taker import Awaited, Taker
 from jupyter_wallaroo.types.cluster import Ended
 from jupyter_wallaroo.types.plan import Start
 
@@ -112,10 +113,10 @@ def resident_bytes(pid: int) -> int:
 class Call:
     """A request that an engine owes an answer to, and the region it may read until it has answered."""
 
-    __slots__ = ("deadline", "future", "region")
+    __slots__ = ("deadline", "region", "taker")
 
-    def __init__(self, future: asyncio.Future[Reply], deadline: float, region: Region | None) -> None:
-        self.future = future
+    def __init__(self, taker: Taker[bytes], deadline: float, region: Region | None) -> None:
+        self.taker: Taker[bytes] | None = taker
         self.deadline = deadline
         self.region = region
         if region is not None:
@@ -126,6 +127,12 @@ class Call:
         if self.region is not None:
             self.region.release()
             self.region = None
+
+    def fail(self, error: Exception) -> None:
+        """Tell whoever waits why there is no answer, unless they have been told."""
+        taker, self.taker = self.taker, None
+        if taker is not None:
+            taker.failed(error)
 
 
 class EngineProcess:
@@ -243,19 +250,24 @@ class EngineProcess:
         return self.scoreboard.owed if self.scoreboard is not None and self.is_alive else 0
 
     def call(self, kind: int, head: bytes, body: Buffer | Region, deadline: float) -> asyncio.Future[Reply]:
-        """Send a request and return the future of its answer, which fails with a `WallarooError` or `EngineGone`.
+        """Send a request and return the future of its answer, which fails with a `WallarooError` or `EngineGone`."""
+        awaited: Awaited[bytes] = Awaited()
+        self.send(kind, head, body, deadline, awaited)
+        return awaited.future
+
+    def send(self, kind: int, head: bytes, body: Buffer | Region, deadline: float, taker: Taker[bytes]) -> None:
+        """Send a request, whose outcome is told to ``taker``, at once where the process has ended.
 
         A region is not sent: the head says where it lies.
         """
-        future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         if not self.is_alive:
-            future.set_exception(EngineGone(self._reason or "it had ended"))
-            return future
+            taker.failed(EngineGone(self._reason or "it had ended"))
+            return
         self._last_number += 1
         region = body if isinstance(body, Region) else None
-        self._calls[self._last_number] = Call(future, deadline, region)
-        self._connection.send(self._last_number, kind, head, b"" if isinstance(body, Region) else body)
-        return future
+        self._calls[self._last_number] = Call(taker, deadline, region)
+        sent = b"" if isinstance(body, Region) else body
+        self._connection.send(self._last_number, kind, head, sent, is_more=len(self._calls) > 1)
 
     def frame_received(self, number: int, kind: int, head: bytes, body: Buffer) -> None:
         """Match an answer with its call (the connection calls this)."""
@@ -273,12 +285,10 @@ class EngineProcess:
         if call is None:
             return
         call.end()
-        if call.future.done():
-            return
-        if kind == Kind.ANSWER:
-            call.future.set_result((head, body))
-        else:
-            call.future.set_exception(errors.from_wire(_decode_error(head)))
+        if kind != Kind.ANSWER:
+            call.fail(errors.from_wire(_decode_error(head)))
+        elif call.taker is not None:
+            call.taker.answered(head, body)
 
     def _answer(self, question: bytes) -> None:
         task = asyncio.get_running_loop().create_task(self._send_verdict(question))
@@ -301,9 +311,8 @@ class EngineProcess:
         A process works on one request at a time, in order. It is stuck when the oldest one is overdue and nothing has
         come from it since, here or at its own door; one that is merely behind keeps answering.
         """
-        for call in self._calls.values():
-            if call.deadline < now and not call.future.done():
-                call.future.set_exception(errors.DeadlineExceeded("The time limit of the request passed."))
+        for call in [call for call in self._calls.values() if call.deadline < now]:
+            call.fail(errors.DeadlineExceeded("The time limit of the request passed."))
         oldest = next(iter(self._calls.values()), None)
         board = self.scoreboard
         if board is not None and board.owed:
@@ -369,6 +378,7 @@ class EngineProcess:
     async def _watch(self) -> str:
         code = await self._process.wait()
         self._kill_group()
+        self._is_connected = False
         if not self._reason:
             self._reason = f"ended by {signal.Signals(-code).name}" if code < 0 else f"exited with status {code}"
         self._fail_calls(self._reason)
@@ -379,10 +389,8 @@ class EngineProcess:
         calls, self._calls = self._calls, {}
         for place, call in enumerate(calls.values()):
             call.end()
-            if not call.future.done():
-                is_first = not place  # requests are worked on one at a time, in order
-                gone = EngineGone(reason, was_worked_on=is_first, is_memory=is_first and self.was_too_large)
-                call.future.set_exception(gone)
+            is_first = not place  # requests are worked on one at a time, in order
+            call.fail(EngineGone(reason, was_worked_on=is_first, is_memory=is_first and self.was_too_large))
         self._tell_idle()
 
     def _tell_idle(self) -> None:

@@ -44,6 +44,21 @@ def quota(mount: Path, group: str) -> float:
     return found
 
 
+def used_s() -> float | None:
+    """Return how long the processors of this container, or else of this machine, have computed, in s; None: unknown."""
+    try:
+        lines = dict(line.split() for line in (_MOUNT / "cpu.stat").read_text().splitlines())
+        return int(lines["usage_usec"]) / 1e6
+    except (OSError, ValueError, KeyError):
+        pass
+    try:
+        times = [int(word) for word in Path("/proc/stat").read_text().splitlines()[0].split()[1:]]
+    except (OSError, ValueError, IndexError):
+        return None
+    idle = sum(times[3:5])  # idle, and waiting for disks
+    return (sum(times[:8]) - idle) / os.sysconf("SC_CLK_TCK")
+
+
 def threads(cpus: float) -> int:
     """Return how many threads a process may compute with at once that has a share of ``cpus`` processors.
 

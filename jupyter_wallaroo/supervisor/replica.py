@@ -15,8 +15,9 @@ from jupyter_wallaroo.engine.frames import Buffer, Kind
 from jupyter_wallaroo.errors import DeadlineExceeded, InvalidModel, Unavailable, WallarooError
 from jupyter_wallaroo.supervisor.doorway import Doorway
 from jupyter_wallaroo.supervisor.launch import Launcher, Unit
-from jupyter_wallaroo.supervisor.process import EngineGone, EngineProcess, OnChange, Reply, forget
+from jupyter_wallaroo.supervisor.process import EngineGone, EngineProcess, OnChange, forget
 from jupyter_wallaroo.supervisor.spec import DeploymentSpec, Limits
+from jupyter_wallaroo.supervisor.taker import Taker
 from jupyter_wallaroo.types.deployment import Status
 from jupyter_wallaroo.types.door import Retire
 from jupyter_wallaroo.types.plan import Plan
@@ -113,10 +114,15 @@ class Replica:
         """The engine's, or the last one that was."""
         return self._unit.process if self._unit is not None else None
 
-    def call(self, head: bytes, body: Buffer | Region, deadline: float) -> asyncio.Future[Reply]:
-        """Send an inference; only while `status` is running."""
+    @property
+    def pids(self) -> list[int]:
+        """The ids of those of its processes that do its work on this machine."""
+        return self.unit.pids if self.unit is not None else []
+
+    def send(self, head: bytes, body: Buffer | Region, deadline: float, taker: Taker[bytes]) -> None:
+        """Send an inference, whose outcome is told to ``taker``; only while `status` is running."""
         assert self._process is not None
-        return self._process.call(Kind.INFER, head, body, deadline)
+        self._process.send(Kind.INFER, head, body, deadline, taker)
 
     def serve(self) -> None:
         """Answer at its own door as well, now or when the models are loaded."""
@@ -145,20 +151,22 @@ class Replica:
             process.call(Kind.RETIRE, _encode(Retire(idle_s=idle_s)), b"", until).add_done_callback(forget)
         await process.until_idle()
 
-    def count(self) -> None:
-        """Tell what was counted at its door since the last time."""
+    def count(self) -> int:
+        """Tell what was counted at its door since the last time, and return how many requests that were."""
         board = self._process.scoreboard if self._process is not None else None
         counted = self._limits.doors.counted if self._limits.doors is not None else None
-        if board is not None and counted is not None:
-            tally = board.take()
-            if tally is not None:
-                counted(self._spec.pipeline_id, tally)
+        tally = board.take() if board is not None and counted is not None else None
+        if tally is None or counted is None:
+            return 0
+        counted(self._spec.pipeline_id, tally)
+        return tally.total
 
-    def check(self, now: float) -> None:
-        """Look after its processes."""
-        self.count()
+    def check(self, now: float) -> int:
+        """Look after its processes; return how many requests its door answered."""
+        answered = self.count()
         if self._unit is not None:
             self._unit.check(now)
+        return answered
 
     async def stop(self) -> None:
         """End the process and do not start it again."""
@@ -308,6 +316,7 @@ class Replica:
             journal_directory=spec.journal_directory,
             replica=self.name,
             threads=threads,
+            is_logged=self._limits.is_logged,
             durability=self._limits.durability,
         )
 

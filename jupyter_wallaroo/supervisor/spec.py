@@ -105,6 +105,7 @@ class Limits(Struct, frozen=True, kw_only=True):
     """Requests that one deployment holds at once; more are refused."""
     load_s: float
     """How long a replica may take to load its models."""
+    is_logged: bool
     durability: Durability
     work_directory: Path
     """An empty directory that engine processes run in."""

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
 from jupyter_wallaroo.supervisor.deployment import Deployment
 from jupyter_wallaroo.supervisor.doorway import LOOPBACK
+from jupyter_wallaroo.supervisor.process_table import cpu_seconds
+from jupyter_wallaroo.supervisor.processors import processors, used_s
 from jupyter_wallaroo.supervisor.replica import Replica
 from jupyter_wallaroo.supervisor.spec import DeploymentSpec, SidekickSpec
 from jupyter_wallaroo.types.deployment import (
@@ -15,6 +19,7 @@ from jupyter_wallaroo.types.deployment import (
     PipelineStatuses,
     PodInfo,
     PodStatus,
+    ProcessorUse,
     ReplicaCounts,
     Status,
 )
@@ -42,6 +47,12 @@ def of(deployment: Deployment) -> DeploymentStatus:
             wanted=news.replicas_wanted,
             running=news.replicas_running,
             autoscale=scaling.words if scaling else None,
+        ),
+        use=ProcessorUse(
+            replicas_s=sum(cpu_seconds(pid) for replica in deployment.replicas for pid in replica.pids),
+            server_s=time.process_time(),
+            machine_s=used_s(),
+            processors=processors(),
         ),
     )
 

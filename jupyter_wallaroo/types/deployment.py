@@ -165,6 +165,27 @@ class ReplicaCounts(Struct, frozen=True, kw_only=True):
     autoscale: str | None
 
 
+class ProcessorUse(Struct, frozen=True, kw_only=True):
+    """How long processors have computed until now, for whoever asks twice: the difference is what was used between.
+
+    Parameters
+    ----------
+    replicas_s
+        Of the replicas and their sidekicks, all threads together, in s.
+    server_s
+        Of the server itself, in s.
+    machine_s
+        Of everything on this machine or in this container, in s; None where it does not say.
+    processors
+        How many this server may use.
+    """
+
+    replicas_s: float
+    server_s: float
+    machine_s: float | None
+    processors: float
+
+
 class DeploymentStatus(Struct, frozen=True, kw_only=True):
     """``status/get_deployment``'s answer (S1-26), computed from the processes."""
 
@@ -176,3 +197,5 @@ class DeploymentStatus(Struct, frozen=True, kw_only=True):
     helm: list[PodStatus]
     replicas: ReplicaCounts | None = None
     """Ours; other servers do not say it."""
+    use: ProcessorUse | None = None
+    """Ours as well; None where the replicas run on other machines."""

@@ -237,10 +237,17 @@ class Model(Struct, frozen=True, kw_only=True):
 
 
 class ListModels(Struct, frozen=True, kw_only=True):
-    """``models/list``: of one workspace (id or name), or of all."""
+    """``models/list``: of one workspace (id or name), or of all.
+
+    Beyond the vendor's fields: ``name``, only those called so; ``after`` and ``limit``, a page: ``after`` is the
+    ``next`` of the page before. Without ``limit`` the answer has all, on the way while they are read.
+    """
 
     workspace_id: int | None = None
     workspace_name: str | None = None
+    name: str | None = None
+    after: int | None = None
+    limit: int | None = None
 
 
 class ListedModel(Struct, frozen=True, kw_only=True):
@@ -257,9 +264,10 @@ class ListedModel(Struct, frozen=True, kw_only=True):
 
 
 class ModelList(Struct, frozen=True, kw_only=True):
-    """``models/list``'s answer, oldest first."""
+    """``models/list``'s answer, oldest first; ``next`` is null behind the last page."""
 
     models: list[ListedModel]
+    next: int | None = None
 
 
 class ListModelVersions(Struct, frozen=True, kw_only=True):

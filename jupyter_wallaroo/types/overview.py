@@ -6,10 +6,13 @@ from msgspec import Struct
 
 
 class GetOverview(Struct, frozen=True, kw_only=True):
-    """``pipelines/overview``: of one workspace (id or name), or of all."""
+    """``pipelines/overview``: of one workspace (id or name), or of all; pages as `ListPipelines` has them."""
 
     workspace_id: int | None = None
     workspace_name: str | None = None
+    name: str | None = None
+    after: int | None = None
+    limit: int | None = None
 
 
 class PipelineAtAGlance(Struct, frozen=True, kw_only=True):
@@ -34,9 +37,10 @@ class PipelineAtAGlance(Struct, frozen=True, kw_only=True):
 
 
 class Overview(Struct, frozen=True, kw_only=True):
-    """``pipelines/overview``'s answer, oldest first."""
+    """``pipelines/overview``'s answer, oldest first; ``next`` is null behind the last page."""
 
     pipelines: list[PipelineAtAGlance]
+    next: int | None = None
 
 
 class ListPipelineVersions(Struct, frozen=True, kw_only=True):

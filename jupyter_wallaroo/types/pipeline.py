@@ -105,16 +105,24 @@ class ListedPipeline(Struct, frozen=True, kw_only=True):
 
 
 class ListPipelines(Struct, frozen=True, kw_only=True):
-    """``pipelines/list_pipelines``: of one workspace (id or name), or of all."""
+    """``pipelines/list_pipelines``: of one workspace (id or name), or of all.
+
+    Beyond the vendor's fields: ``name``, only those called so; ``after`` and ``limit``, a page: ``after`` is the
+    ``next`` of the page before. Without ``limit`` the answer has all, on the way while they are read.
+    """
 
     workspace_id: int | None = None
     workspace_name: str | None = None
+    name: str | None = None
+    after: int | None = None
+    limit: int | None = None
 
 
 class PipelineList(Struct, frozen=True, kw_only=True):
-    """``pipelines/list_pipelines``'s answer, oldest first."""
+    """``pipelines/list_pipelines``'s answer, oldest first; ``next`` is null behind the last page."""
 
     pipelines: list[ListedPipeline]
+    next: int | None = None
 
 
 class GetPipelineVersion(Struct, frozen=True, kw_only=True):
@@ -147,11 +155,13 @@ class GetDirectAccess(Struct, frozen=True, kw_only=True):
 class DirectAccess(Struct, frozen=True, kw_only=True):
     """Where a pipeline's replicas answer themselves on the server's machine, and the token that opens this port only.
 
-    ``token`` is None where they do not, and ``url`` then the server's own.
+    ``token`` is None where they do not, and ``url`` then the server's own; ``loopback`` tells the server's loopback
+    from any other, see `types.loopback`.
     """
 
     url: str
     token: str | None
+    loopback: str
 
     def __repr__(self) -> str:
         """Return everything but the token."""

@@ -120,6 +120,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     replica: str
     threads: int
     durability: Durability
+    is_logged: bool = True
+    """False: no journal is written."""
 
 
 class SidekickPlan(Struct, frozen=True, kw_only=True):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, tzinfo
-from zoneinfo import ZoneInfo
+from datetime import UTC, datetime
 
 from msgspec import Struct
 
+from jupyter_wallaroo.sdk.instants import zone
 from jupyter_wallaroo.types import task as wire
 from jupyter_wallaroo.types.task import RunState, RunType, TaskStatus
 
@@ -75,7 +75,7 @@ def is_busy(facts: wire.Task) -> bool:
 
 def task_line(facts: wire.Task) -> TaskLine:
     """Return a task as the panel shows it."""
-    zone = _zone(facts.time_zone)
+    there = zone(facts.time_zone)
     may_go_on = is_open(facts) and facts.status is not TaskStatus.PENDING_KILL
     is_resting = facts.status in _RESTING
     return TaskLine(
@@ -86,7 +86,7 @@ def task_line(facts: wire.Task) -> TaskLine:
         schedule=facts.schedule or "",
         time_zone=facts.time_zone or "",
         firings=[
-            datetime.fromisoformat(text).astimezone(zone).isoformat(" ", "minutes") for text in facts.next_firings
+            datetime.fromisoformat(text).astimezone(there).isoformat(" ", "minutes") for text in facts.next_firings
         ],
         last_run=run_line(facts.last_runs[0]) if facts.last_runs else None,
         can_pause=may_go_on and not is_resting and facts.run_type is not RunType.ONCE,
@@ -124,14 +124,6 @@ def log_line(printed: str) -> LogLine:
         time, text = "", printed
     shown = text if len(text) <= LONGEST_LINE else text[: LONGEST_LINE - 1] + "…"
     return LogLine(time=time.partition("T")[2][:12], text=shown)
-
-
-def _zone(name: str | None) -> tzinfo:
-    """Return a time zone; UTC where this kernel does not know it."""
-    try:
-        return ZoneInfo(name) if name else UTC
-    except (KeyError, ValueError, OSError):
-        return UTC
 
 
 def _words(status: TaskStatus | RunState) -> str:

@@ -3,8 +3,9 @@
  */
 import { ISignal, Signal } from '@lumino/signaling';
 
+import { IDeploymentEvent, IEvent, isDeploymentEvent } from './events';
 import { Rest } from './rest';
-import { IDeploymentEvent, IEvent, IPipeline, isDeploymentEvent } from './wire';
+import { IPipeline } from './wire';
 
 /** How a deployment is: what its events and the overview of pipelines both say. */
 export type IDeployed = Pick<

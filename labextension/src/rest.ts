@@ -64,6 +64,33 @@ export class Rest {
   }
 
   /**
+   * Read a path and return the JSON answer.
+   *
+   * @throws RestError when the answer is not a success, or there is none.
+   */
+  async get<T>(path: string): Promise<T> {
+    return (await (await this.request(this.url(path), reading('GET'))).json()) as T;
+  }
+
+  /**
+   * End or remove what is at a path and return the JSON answer.
+   *
+   * @throws RestError when the answer is not a success, or there is none.
+   */
+  async delete<T>(path: string): Promise<T> {
+    return (await (await this.request(this.url(path), reading('DELETE'))).json()) as T;
+  }
+
+  /**
+   * Read a path as it is.
+   *
+   * @throws RestError when the answer is not a success, or there is none.
+   */
+  async blob(path: string): Promise<Blob> {
+    return (await this.request(this.url(path), reading('GET'))).blob();
+  }
+
+  /**
    * Send a body as it is and return the answer with its headers.
    *
    * @throws RestError when the answer is not a success, or there is none.
@@ -105,6 +132,10 @@ export class Rest {
 export function oneLine(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
   return message.replace(/\s+/g, ' ').trim();
+}
+
+function reading(method: string): RequestInit {
+  return { method, signal: AbortSignal.timeout(TIMEOUT_MS) };
 }
 
 async function refusal(response: Response): Promise<RestError> {

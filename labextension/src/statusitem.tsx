@@ -4,6 +4,7 @@
 import { ReactWidget } from '@jupyterlab/ui-components';
 import React from 'react';
 
+import { PIPELINE } from './catalog/pipelines';
 import { wallarooIcon } from './icons';
 import { IWallaroo } from './tokens';
 
@@ -40,9 +41,9 @@ export class StatusItem extends ReactWidget {
     if (catalog.progress !== 'ready') {
       return trans.__('Wallaroo');
     }
-    const wanted = catalog.pipelines.filter(
-      item => item.pipeline.status !== 'Undeployed'
-    );
+    const wanted = catalog
+      .items(PIPELINE)
+      .filter(item => item.state !== 'off');
     const failed = wanted.filter(item => item.state === 'error').length;
     const running = wanted.filter(item => item.state === 'running').length;
     const words = trans.__('%1 of %2 running', running, wanted.length);

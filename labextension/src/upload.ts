@@ -4,12 +4,9 @@
 import { Notification } from '@jupyterlab/apputils';
 import { Contents } from '@jupyterlab/services';
 
-import { modelVersion } from './inference';
 import { oneLine, Rest } from './rest';
 import { IWallaroo } from './tokens';
-import { configuration, deployIdOf, withReplicas } from './verbs/deploy';
-import { runs } from './verbs/verb';
-import { IPipeline } from './wire';
+import { deployModel } from './verbs/deploymodel';
 
 /** How long an upload may take, in milliseconds. */
 const UPLOAD_LIMIT_MS = 3_600_000;
@@ -72,7 +69,7 @@ export async function uploadAndDeploy(
       message: trans.__('Deploying %1…', name),
       actions: []
     });
-    await deploy(wallaroo, workspaceId, name, versionId);
+    await deployModel(wallaroo, workspaceId, name, versionId);
     Notification.update({
       id,
       message: trans.__('%1 is running', name),
@@ -147,67 +144,6 @@ async function upload(
     throw new TypeError('the answer of the upload names no model');
   }
   return id;
-}
-
-async function deploy(
-  wallaroo: IWallaroo,
-  workspaceId: number,
-  name: string,
-  versionId: number
-): Promise<void> {
-  const { rest, settings, follower } = wallaroo;
-  const model = await modelVersion(rest, versionId);
-  const { version, sha } = model.file_info;
-  const before = await existing(rest, workspaceId, name);
-  const config =
-    (before && (await configuration(rest, before))) ??
-    withReplicas({}, settings.replicas);
-  let made = '';
-  await follower.after(
-    async () => {
-      const created = await rest.post<{
-        pipeline_pk_id: number;
-        pipeline_variant_version: string;
-      }>('pipelines/create', {
-        pipeline_id: name,
-        workspace_id: workspaceId,
-        definition: {
-          id: name,
-          steps: [
-            { ModelInference: { models: [{ name: model.name, version, sha }] } }
-          ]
-        }
-      });
-      made = created.pipeline_variant_version;
-      await rest.post('pipelines/deploy', {
-        deploy_id: deployIdOf({
-          pipeline: name,
-          deployment: before?.deployment ?? null
-        }),
-        pipeline_id: created.pipeline_pk_id,
-        pipeline_version: made,
-        strict_models: false,
-        engine_config: config
-      });
-      return created.pipeline_pk_id;
-    },
-    state => runs(state, made)
-  );
-}
-
-/** The pipeline with a name, which differs from others by more than case; null when there is none. */
-async function existing(
-  rest: Rest,
-  workspaceId: number,
-  name: string
-): Promise<IPipeline | null> {
-  const found = await rest.post<{ pipelines: IPipeline[] }>(
-    'pipelines/overview',
-    { workspace_id: workspaceId }
-  );
-  const same = (other: string): boolean =>
-    other.toLowerCase() === name.toLowerCase();
-  return found.pipelines.find(item => same(item.pipeline)) ?? null;
 }
 
 async function ownWorkspace({ rest, catalog }: IWallaroo): Promise<number> {

@@ -115,6 +115,127 @@ export interface IConnection {
   readonly type: string;
 }
 
+export type RunType = 'Oneshot' | 'CronJob' | 'NetworkService';
+
+export type TaskStatus =
+  | 'pending'
+  | 'started'
+  | 'success'
+  | 'failed'
+  | 'timed_out'
+  | 'crash_loop'
+  | 'pending_kill'
+  | 'killed'
+  | 'pending_pause'
+  | 'paused'
+  | 'schedule_error';
+
+export type TaskRunState =
+  | 'queued'
+  | 'running'
+  | 'success'
+  | 'failure'
+  | 'timed_out'
+  | 'killed'
+  | 'interrupted'
+  | 'skipped';
+
+/** `task/list_task_runs`: a run of a task. */
+export interface ITaskRun {
+  readonly run_id: string;
+  readonly state: TaskRunState;
+  readonly reason: string | null;
+  readonly exit_code: number | null;
+  readonly fire_time: string;
+  readonly missed: number;
+  readonly started_at: string | null;
+  readonly updated_at: string;
+}
+
+/** `task/get_by_id`, `task/list`: a task. */
+export interface ITask {
+  readonly id: string;
+  readonly name: string | null;
+  readonly workspace_id: number;
+  readonly orch_id: string;
+  readonly input_data: Fields;
+  readonly status: TaskStatus;
+  readonly run_type: RunType;
+  readonly schedule: string | null;
+  readonly time_zone: string | null;
+  readonly next_firings: readonly string[];
+  readonly timeout: number | null;
+  readonly last_runs: readonly ITaskRun[];
+  readonly created_at: string;
+}
+
+export type StepStatus =
+  | 'PENDING'
+  | 'STARTED'
+  | 'SUCCESS'
+  | 'FAILURE'
+  | 'ABORTED';
+
+export type Outcome = 'ok' | 'failed' | 'aborted';
+
+/** `runs`: a run of a step graph. */
+export interface IListedRun {
+  readonly id: string;
+  readonly name: string | null;
+  readonly workspace_id: number;
+  readonly run_type: string;
+  readonly selection: readonly string[];
+  readonly background: boolean;
+  readonly owner: string;
+  readonly status: StepStatus;
+  readonly outcome: Outcome | null;
+  readonly reason: string | null;
+  readonly created_at: string;
+  readonly started_at: string | null;
+  readonly ended_at: string | null;
+  readonly place: number | null;
+}
+
+/** What a step of a run left for its children. */
+export interface IStepOutput {
+  readonly name: string;
+  readonly kind: string;
+  readonly size_bytes: number;
+  readonly file_name: string | null;
+}
+
+/** How a step of a run stands. */
+export interface IStep {
+  readonly key: string;
+  readonly status: StepStatus;
+  readonly reason: string | null;
+  readonly traceback: string | null;
+  readonly message: string | null;
+  readonly outputs: readonly IStepOutput[];
+  readonly has_notebook: boolean;
+  readonly started_at: string | null;
+  readonly ended_at: string | null;
+}
+
+/** A step as it was submitted, as far as a page shows it. */
+export interface IStepDefinition {
+  readonly kind: string;
+  readonly path?: string | null;
+  readonly pipeline?: string;
+  readonly parents?: readonly string[];
+  readonly parameters?: Fields;
+}
+
+/** `runs/{run}`: a run with the steps that it executes, and all that its graph has. */
+export interface IRun extends IListedRun {
+  readonly steps: readonly IStep[];
+  readonly definition: {
+    readonly steps: Readonly<Record<string, IStepDefinition>>;
+    readonly parameters?: Fields;
+  };
+  readonly folder: string | null;
+}
+
 /** `orchestration/list`: an orchestration. */
 export interface IOrchestration {
   readonly id: string;
@@ -132,77 +253,4 @@ export interface IRecord {
   readonly in: Fields;
   readonly out: Fields;
   readonly anomaly: Readonly<Record<string, number | boolean>>;
-}
-
-/** Something on Jupyter's event bus. */
-export interface IEvent {
-  readonly schema_id: string;
-}
-
-const EVENTS_ROOT = 'https://schema.jupyter.org/jupyter_wallaroo';
-
-/** The ids of the events that this extension follows. */
-export const Schema = {
-  deployment: `${EVENTS_ROOT}/deployment/v1`,
-  model: `${EVENTS_ROOT}/model/v1`,
-  orchestration: `${EVENTS_ROOT}/orchestration/v1`,
-  pipeline: `${EVENTS_ROOT}/pipeline/v1`
-} as const;
-
-/** A deployment has another status, version or number of replicas. */
-export interface IDeploymentEvent extends IEvent {
-  readonly deployment_id: number;
-  readonly deployment: string;
-  readonly pipeline_id: number;
-  readonly pipeline: string;
-  readonly pipeline_version: string;
-  readonly status: Status;
-  readonly replicas_running: number;
-  readonly replicas_wanted: number;
-  readonly reason: string | null;
-}
-
-/** A pipeline was made, or has a new version. */
-export interface IPipelineEvent extends IEvent {
-  readonly pipeline_id: number;
-  readonly pipeline: string;
-  readonly workspace_id: number;
-  readonly version: string;
-}
-
-/** A model version was uploaded, is being converted, is ready or cannot be. */
-export interface IModelEvent extends IEvent {
-  readonly model_version_id: number;
-  readonly model: string;
-  readonly version: string;
-  readonly workspace_id: number;
-  readonly status: string;
-  readonly reason: string | null;
-}
-
-/** An orchestration was uploaded, is being packaged, is ready or cannot be, or was deleted. */
-export interface IOrchestrationEvent extends IEvent {
-  readonly orchestration_id: string;
-  readonly orchestration: string | null;
-  readonly workspace_id: number;
-  readonly status: string;
-  readonly reason: string | null;
-}
-
-export function isDeploymentEvent(event: IEvent): event is IDeploymentEvent {
-  return event.schema_id === Schema.deployment;
-}
-
-export function isPipelineEvent(event: IEvent): event is IPipelineEvent {
-  return event.schema_id === Schema.pipeline;
-}
-
-export function isModelEvent(event: IEvent): event is IModelEvent {
-  return event.schema_id === Schema.model;
-}
-
-export function isOrchestrationEvent(
-  event: IEvent
-): event is IOrchestrationEvent {
-  return event.schema_id === Schema.orchestration;
 }

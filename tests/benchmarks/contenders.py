@@ -16,12 +16,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlencode
 
+import httpx
+
 from jupyter_wallaroo.demo.server import PrivateServer
 from tests.benchmarks import forms
 from tests.benchmarks.forms import Form
 from tests.counterparts import environments
 from tests.counterparts.processes import free_port, listening
-from tests.deploying import deploy, post, upload
+from tests.deploying import Deployed, deploy, post, upload
 
 PROGRAMS = Path(__file__).parent / "programs"
 JSON, ARROW = "JSON", "Arrow"
@@ -99,16 +101,23 @@ class Ours(Contender):
         client = stack.enter_context(server.client)
         version = upload(client, place.model.read_bytes(), "classifier")
         deployed = deploy(client, "benchmark", [version])
-        where = {"workspace_id": deployed.workspace_id, "pipeline_name": deployed.pipeline_name}
-        internal = post(client, "admin/get_pipeline_internal_url", **where)["url"]
-        only_out = urlencode({"dataset[]": "out", "dataset.separator": "."})
-        headers = {"Authorization": f"Bearer {server.token}"}
-        doors = {"ours, through Jupyter": deployed.url, "ours, direct": internal}
-        return [
-            Endpoint(name, f"{url}?{only_out}", server.pid, form, kind, headers)
-            for name, url in doors.items()
-            for kind, form in ((JSON, forms.RECORDS_FORM), (ARROW, forms.ARROW_FORM))
-        ]
+        return endpoints_of(server, client, deployed)
+
+
+def endpoints_of(server: PrivateServer, client: httpx.Client, deployed: Deployed) -> list[Endpoint]:
+    """Return the two doors of a pipeline, for each format."""
+    where = {"workspace_id": deployed.workspace_id, "pipeline_name": deployed.pipeline_name}
+    direct = post(client, "admin/get_pipeline_direct_access", **where)
+    only_out = urlencode({"dataset[]": "out", "dataset.separator": "."})
+    doors = {
+        "ours, through Jupyter": (deployed.url, server.token),
+        "ours, direct": (direct["url"], direct["token"]),
+    }
+    return [
+        Endpoint(name, f"{url}?{only_out}", server.pid, form, kind, {"Authorization": f"Bearer {token}"})
+        for name, (url, token) in doors.items()
+        for kind, form in ((JSON, forms.RECORDS_FORM), (ARROW, forms.ARROW_FORM))
+    ]
 
 
 class FastApi(Contender):

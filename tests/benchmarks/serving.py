@@ -12,25 +12,23 @@ from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
 import os
-import statistics
 import sys
 import tempfile
 import time
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import httpx
-import onnxruntime as ort
 
 from tests.benchmarks import forms, load, table
 from tests.benchmarks.contenders import ARROW, CONTENDERS, JSON, Contender, Endpoint, Place
+from tests.benchmarks.load_process import LoadProcess
 from tests.benchmarks.process_tree import used
-from tests.benchmarks.table import ALONE, Case, Line
+from tests.benchmarks.table import Case, Line
+from tests.benchmarks.yardstick import Yardstick
 from tests.counterparts import environments
 from tests.counterparts.processes import Missing
 
@@ -44,8 +42,6 @@ CASES = (
 )
 READY_LIMIT_S = 90.0
 WARM_UP_S = 0.3
-DISTINCT = {1: 64, 1000: 8, 10_000: 4}
-"""Requests that differ, by their rows."""
 
 
 def main() -> None:
@@ -89,16 +85,14 @@ def measure(
     """Run every contender in every case that it takes, and return a line for each."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="wallaroo-benchmark-")))
-        # The load comes from a process that has nothing else to do, and has no part of any server in it.
-        spawn = multiprocessing.get_context("spawn")
-        client = stack.enter_context(ProcessPoolExecutor(1, mp_context=spawn))
+        process = stack.enter_context(LoadProcess())
         endpoints = []
         for contender in contenders:
             place = Place(folder / contender.name, cache)
             place.folder.mkdir()
             place.model.write_bytes(forms.model())
             endpoints += contender.start(place, stack)
-        yardstick = _Yardstick()
+        yardstick = Yardstick()
         for endpoint in endpoints:
             _wait(endpoint, yardstick)
         runs = [
@@ -108,13 +102,13 @@ def measure(
             if endpoint.kind == case.kind
         ]
         for run in runs:
-            client.submit(load.run, replace(run.job, seconds=WARM_UP_S)).result()
+            process.run(replace(run.job, seconds=WARM_UP_S))
         cases = [case for case in cases if any(run.case == case for run in runs)]
         lines = {case: [yardstick.alone(case, rounds)] for case in cases}
         measured: dict[int, list[Line]] = {number: [] for number in range(len(runs))}
         for _ in range(rounds):
             for number, run in enumerate(runs):
-                measured[number].append(run.line(client))
+                measured[number].append(run.line(process))
         for number, run in enumerate(runs):
             lines[run.case].append(table.median(measured[number]))
     return table.with_ratios([line for case in cases for line in lines[case]], measured.values())
@@ -128,10 +122,10 @@ class _Run:
     endpoint: Endpoint
     job: load.Job
 
-    def line(self, client: ProcessPoolExecutor) -> Line:
+    def line(self, process: LoadProcess) -> Line:
         """Run it once."""
         before = used(self.endpoint.pid)
-        result: load.Load = client.submit(load.run, self.job).result()
+        result = process.run(self.job)
         after = used(self.endpoint.pid)
         return Line(
             case=self.case,
@@ -147,46 +141,7 @@ class _Run:
         )
 
 
-class _Yardstick:
-    """The model in this process, which says what is right and how fast it could be."""
-
-    def __init__(self) -> None:
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = 1
-        self._session = ort.InferenceSession(forms.model(), options, providers=["CPUExecutionProvider"])
-
-    def answer(self, rows: forms.Rows) -> forms.Rows:
-        answer: forms.Rows = self._session.run([forms.OUTPUT], {forms.INPUT: rows})[0]
-        return answer
-
-    def job(self, case: Case, endpoint: Endpoint, seconds: float) -> load.Job:
-        """Render the requests of a case for an endpoint."""
-        inputs = [forms.rows(case.rows, seed) for seed in range(DISTINCT[case.rows])]
-        headers = {"Content-Type": endpoint.form.media, "Accept": endpoint.form.media, **endpoint.headers}
-        return load.Job(
-            url=endpoint.url,
-            requests=[load.request_bytes(endpoint.url, endpoint.form.write(rows), headers) for rows in inputs],
-            expected=[self.answer(rows) for rows in inputs],
-            read=endpoint.form.read,
-            connections=case.connections,
-            seconds=seconds,
-        )
-
-    def alone(self, case: Case, rounds: int) -> Line:
-        """Run the model on rows that are there, and nothing else."""
-        rows = forms.rows(case.rows, 0)
-        taken = []
-        until = time.perf_counter() + 0.2 * rounds
-        cpu = time.process_time()
-        while (begun := time.perf_counter()) < until:
-            self.answer(rows)
-            taken.append(time.perf_counter() - begun)
-        cpu_ms = (time.process_time() - cpu) * 1000 / len(taken)
-        p50, p99 = (sorted(taken)[int(len(taken) * share)] * 1000 for share in (0.5, 0.99))
-        return Line(case, ALONE, 1 / statistics.median(taken), p50, p99, cpu_ms)
-
-
-def _wait(endpoint: Endpoint, yardstick: _Yardstick) -> None:
+def _wait(endpoint: Endpoint, yardstick: Yardstick) -> None:
     """Wait until a server gives the right answer: many listen before they can."""
     rows = forms.rows(1, 0)
     headers = {"Content-Type": endpoint.form.media, "Accept": endpoint.form.media, **endpoint.headers}

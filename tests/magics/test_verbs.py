@@ -327,6 +327,9 @@ def test_bench_measures(shell: Shell, deployed: str) -> None:
     now = len(shell.run(f"%wl logs {deployed} --limit 100000 --quiet"))
     assert now - logged >= sum(len(item.times_s) for item in found.figures)
     assert "requests/s with" in shell.text_of(found) and "P99 MS" in shell.text_of(found)
+    frame = found.to_pandas()
+    assert frame["at once"].tolist() == [1, 2] and (frame["p50 ms"] > 0).all()
+    assert (frame["all cores"] > 0).all() and (frame["replicas' cores"] >= 0).all(), "as the server says"
     with pytest.raises(UsageError, match="--connections: expected"):
         shell.run(f"%wl bench {deployed} rows --connections 1,x")
 

@@ -151,3 +151,23 @@ def test_orchestrations(tmp_path: Path) -> None:
     assert findings["patient"] == [0, 1, 2, 3, 4]
     shown = "".join(output.text + output.html + output.plain for output in outputs)
     assert "5 findings written" in shown and "KeyError" in shown and "Scheduled Run" in shown
+
+
+def test_batch_inference(tmp_path: Path) -> None:
+    """Rows from file to file and from file to table, as batches, and one that does not fit."""
+    with PrivateServer(tmp_path) as server, Kernel(server) as kernel:
+        outputs = run(kernel, "06-batch-inference.ipynb")
+        assert kernel.value("sum(sizes), max(sizes), kept.index[kept['error'].notna()].tolist()") == [
+            56_900,
+            5_000,
+            [321],
+        ]
+        kernel.run(
+            "import sqlite3\nscores = sqlite3.connect(folder / 'results.db').execute('SELECT count(*) FROM scores')"
+        )
+        assert kernel.value("list(scores.fetchone())") == [56_900]
+    printed = "".join(output.text for output in outputs)
+    plain = "\n".join(output.plain for output in outputs)
+    assert "Row 321 (row 21 of rows 300 to 399): Column 'features'" in printed
+    assert "56,900 rows of results are in connection:batch-results:scores." in printed
+    assert "Inferring 56,900 rows" in plain + "".join(output.html for output in outputs)

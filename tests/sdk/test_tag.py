@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_wallaroo.errors import InvalidRequest, NotFound
-from jupyter_wallaroo.sdk import Client
-from jupyter_wallaroo.sdk import client_catalog as catalog_module
+from jupyter_wallaroo.sdk import Client, pages
 from jupyter_wallaroo.sdk.pipeline import Pipeline
 from tests.sdk.conftest import unique
 
@@ -136,7 +135,7 @@ def test_model_versions_are_found_by_what_is_known_of_them(wl: Client, model_fil
 
 
 def test_all_pages_are_walked(wl: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(catalog_module, "PAGE_SIZE", 2)
+    monkeypatch.setattr(pages, "PAGE_SIZE", 2)
     stem = unique("page")
     made = [wl.build_pipeline(f"{stem}-{number}") for number in range(5)]
     assert wl.search_pipelines(stem) == made[::-1]

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from jupyter_wallaroo.sdk import Client
+from jupyter_wallaroo.sdk.instants import zone
 from jupyter_wallaroo.sdk.object import Conflict, EntityNotFoundError, InvalidRequest
 from jupyter_wallaroo.sdk.orchestration import Orchestration
 from jupyter_wallaroo.sdk.task import Task, Tasks
@@ -163,3 +164,10 @@ def test_times_are_datetimes(wl: Client) -> None:
     task, run = Task(wl, facts()), TaskRun(wl, run_facts())
     for moment in (task.created_at(), task.updated_at(), run.created_at(), run.updated_at(), run.fire_time()):
         assert moment == datetime.fromisoformat(AT)
+
+
+@pytest.mark.parametrize("name", [None, "", "Mars/Olympus", "/etc/passwd", "../x", "a\0b"])
+def test_a_time_zone_that_this_machine_does_not_know_is_utc(name: str | None) -> None:
+    """As every one is on Windows without tzdata: times are then right, and say that they are of UTC."""
+    assert zone(name).tzname(None) == "UTC"
+    assert str(zone("Asia/Kolkata")) == "Asia/Kolkata"

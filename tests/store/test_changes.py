@@ -123,15 +123,15 @@ def test_a_removed_pipeline_is_gone_and_its_name_free(db: Database) -> None:
     commit(db, change("a", unwanted=[old.deployed.id], removes=True))
     assert changes.present(db, ROOM, "a") == Present()
     assert pipelines.get(db, old.version.pipeline_id) is None
-    assert pipelines.in_workspace(db, ROOM) == []
-    assert [item.pipelines for item in workspaces.all_with_contents(db, None)] == [[]]
+    assert pipelines.names(db, ROOM) == {}
+    assert [item.pipelines for item in workspaces.with_contents(db)] == [[]]
     assert pipelines.version(db, old.version.id) == old.version
     (new,) = commit(db, change("a", definition={"id": "new"}, wanted=wanted()))
     assert new.version is not None and new.deployed is not None
     assert new.version.pipeline_id != old.version.pipeline_id
     assert new.deployed.id != old.deployed.id
     assert len(pipelines.versions(db, new.version.pipeline_id)) == 1
-    assert [item.pipelines for item in workspaces.all_with_contents(db, None)] == [[new.version.pipeline_id]]
+    assert [item.pipelines for item in workspaces.with_contents(db)] == [[new.version.pipeline_id]]
     assert [str(record.action) for record in records(db, pipeline="A")] == [
         *("deploy", "create", "remove", "undeploy", "deploy", "create")
     ]
@@ -203,7 +203,7 @@ def test_a_released_database_keeps_its_deployments(tmp_path: Path) -> None:
     db["deployments"].insert({"id": 1, "pipeline_id": 1, "created_at": "2026", "updated_at": "2026", **run})
     migrations.apply(db)
     assert [item.model_config_ids for item in deployments.releases(db, 1)] == [[7]]
-    assert [item.name for item in pipelines.in_workspace(db, None)] == ["a"]
+    assert list(pipelines.names(db, None).values()) == ["a"]
     running = changes.present(db, ROOM, "a").running
     assert running is not None and running.release_id == 1
     db.conn.close()

@@ -102,16 +102,16 @@ def test_workspaces_show_what_they_hold(db: Database, ann: User, room: int) -> N
     upload(db, room, ann, "a")
     upload(db, room, ann, "b")
     add(db, other, "p", {}, ann)
-    contents = {item.name: (item.models, item.pipelines) for item in workspaces.all_with_contents(db, None)}
+    contents = {item.name: (item.models, item.pipelines) for item in workspaces.with_contents(db)}
     assert contents["room"] == ([1, 2], [])
     assert contents["other"] == ([], [1])
-    assert [1, room] == [item.id for item in workspaces.all_with_contents(db, ann.id)]
+    assert [1, room] == [item.id for item in workspaces.with_contents(db, user_id=ann.id)]
 
 
 def test_uploads_of_one_name_are_versions_of_one_model(db: Database, ann: User, room: int) -> None:
     """Whatever the case; versions are listed oldest first and keep their own ids (S2-21)."""
     first, second = upload(db, room, ann, "Net"), upload(db, room, ann, "nET", "b" * 64)
-    assert len(models.in_workspace(db, room)) == 1
+    assert len(models.names(db, room)) == 1
     model = models.by_name(db, "net")[0]
     assert model.name == "Net"
     assert [(first, "a" * 64), (second, "b" * 64)] == [
@@ -178,7 +178,7 @@ def test_a_pipelines_name_is_unique_in_its_workspace(db: Database, ann: User, ro
     assert first.pipeline_id == add(db, room, "PIPE", {"id": "x"}, ann).pipeline_id
     assert first.pipeline_id != add(db, 1, "Pipe", {}, ann).pipeline_id
     assert room == pipelines.workspace_id_of(db, first.pipeline_id)
-    assert len(pipelines.in_workspace(db, room)) == 1
+    assert len(pipelines.names(db, room)) == 1
 
 
 def test_a_version_that_repeats_the_last_says_so(db: Database, ann: User, room: int) -> None:

@@ -1,5 +1,7 @@
 """A browser, and Jupyter applications with pages in processes of their own, under a path as a hub gives it.
 
+The applications run in an environment that has nothing of ours but the wheel of this tree (`tests.ui.fresh`).
+
 What is missing is said: here such tests are skipped, in CI they fail. `JUPYTER_WALLAROO_TEST_SCREENSHOTS=1` takes the
 screenshots beside this file again.
 """
@@ -16,9 +18,10 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
-from jupyter_core.paths import jupyter_path
 
 from jupyter_wallaroo.demo.server import PrivateServer
+from tests.counterparts import Missing, environments
+from tests.ui import fresh
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -39,13 +42,10 @@ _SETTINGS = {
 def _missing() -> str | None:
     if not any(shutil.which(name) for name in BROWSERS):
         return "no chromium (Debian: apt-get install chromium)"
-    for module in ("playwright", "jupyterlab", "notebook"):
-        if importlib.util.find_spec(module) is None:
-            return f"no {module} (pip install {module})"
-    if not any(
-        (Path(path) / "labextensions" / "jupyter-wallaroo" / "package.json").is_file() for path in jupyter_path()
-    ):
-        return "the JupyterLab extension is not built (npm, then pip install -e .)"
+    if importlib.util.find_spec("playwright") is None:
+        return "no playwright (pip install playwright)"
+    if shutil.which("npm") is None:
+        return "no npm, which builds the JupyterLab half of the wheel"
     if not AXE.is_file():
         return "no axe-core (npm ci in labextension/)"
     return None
@@ -87,12 +87,30 @@ def browser(everything_is_there: None) -> Iterator[Browser]:
         running.close()
 
 
-def application(directory: Path, module: str) -> PrivateServer:
+@pytest.fixture(scope="session")
+def wheel_python(pytestconfig: pytest.Config) -> Path:
+    """The Python of a new user's environment: the wheel, what it asks for, JupyterLab and Notebook."""
+    try:
+        return fresh.python(environments.cache_of(pytestconfig))
+    except Missing as missing:
+        if os.environ.get("CI"):
+            pytest.fail(str(missing))
+        pytest.skip(str(missing))
+
+
+def application(directory: Path, module: str, python: Path) -> PrivateServer:
     """Return a server with pages, not started yet, that asks nothing of the network and shows no news."""
-    options = ["--allow-root"]
+    options = ["--allow-root", "--WallarooApp.max_schedules=0"]
     if module == "jupyterlab":
         options += ["--LabApp.news_url=", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
-    server = PrivateServer(directory, base_url=BASE_URL, options=tuple(options), application=module)
+    server = PrivateServer(
+        directory,
+        base_url=BASE_URL,
+        options=tuple(options),
+        application=module,
+        python=python,
+        environment=fresh.environment(python, directory),
+    )
     for name, values in _SETTINGS.items():
         _write_settings(server, name, values)
     return server
@@ -111,9 +129,20 @@ def _write_settings(server: PrivateServer, name: str, values: dict[str, object])
 
 
 @pytest.fixture(scope="package")
-def lab(everything_is_there: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateServer]:
+def lab(
+    everything_is_there: None, wheel_python: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[PrivateServer]:
     """JupyterLab; tests share it, each makes its own models and pipelines."""
-    with application(tmp_path_factory.mktemp("lab"), "jupyterlab") as running:
+    with application(tmp_path_factory.mktemp("lab"), "jupyterlab", wheel_python) as running:
+        yield running
+
+
+@pytest.fixture(scope="package")
+def notebook_7(
+    everything_is_there: None, wheel_python: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[PrivateServer]:
+    """Notebook 7; tests share it as they do `lab`."""
+    with application(tmp_path_factory.mktemp("notebook"), "notebook", wheel_python) as running:
         yield running
 
 

@@ -8,13 +8,13 @@ import os
 import re
 import uuid
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jupyter_wallaroo.demo.server import PrivateServer
 from tests.ui.conftest import AXE, LIMIT_MS
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Locator, Page
+    from playwright.sync_api import Locator, Page, Route
 
 SIDEBAR = "jp-wallaroo-sidebar"
 OURS = (".jp-wallaroo-sidebar", ".jp-wallaroo-page", ".jp-wallaroo-statusitem")
@@ -65,6 +65,12 @@ def menu_item(page: Page, label: str) -> Locator:
     return page.locator(".lm-Menu-item").filter(has_text=re.compile(rf"^\s*{re.escape(label)}"))
 
 
+def choose(page: Page, line: Locator, label: str) -> None:
+    """Right-click a row of the tree and choose from its menu."""
+    line.click(button="right")
+    menu_item(page, label).click()
+
+
 def deploy_file(page: Page, file_name: str, name: str) -> None:
     """Right-click a file of the file browser and deploy it under a name."""
     page.locator(".jp-DirListing-item", has_text=file_name).click(button="right")
@@ -79,8 +85,9 @@ def confirm(page: Page, label: str) -> None:
 
 
 def open_page(page: Page, name: str) -> Locator:
-    """Double-click a pipeline of the tree and return its page."""
-    pipeline_row(page, name).dblclick()
+    """Double-click a pipeline, task or run of the tree and return its page."""
+    kinds = ", ".join(f'[data-kind="{kind}"]' for kind in ("pipeline", "task", "run"))
+    row(page, name).and_(page.locator(kinds)).first.dblclick()
     opened = page.locator(".jp-wallaroo-page:visible")
     opened.get_by_role("heading", name=name, exact=True).wait_for()
     return opened
@@ -89,6 +96,12 @@ def open_page(page: Page, name: str) -> Locator:
 def section(opened: Locator, title: str) -> Locator:
     """Return a part of a pipeline's page by its heading."""
     return opened.locator(".jp-wallaroo-section").filter(has=opened.page.get_by_role("heading", name=title, exact=True))
+
+
+def box(opened: Locator, key: str) -> Locator:
+    """Return the box of a step in the graph of a run's page."""
+    label = opened.page.locator(".jp-wallaroo-label").get_by_text(key, exact=True)
+    return opened.locator(".jp-wallaroo-step").filter(has=label)
 
 
 def violations(page: Page) -> list[str]:
@@ -114,6 +127,42 @@ def screenshot(page: Page, name: str) -> None:
         taken.convert("RGB").quantize(160, Image.Quantize.MAXCOVERAGE).save(
             Path(__file__).parent / f"{name}.png", optimize=True
         )
+
+
+def answering(page: Page, answers: dict[str, Any], otherwise: Any = None) -> None:
+    """Have our REST interface give fixed answers by path, and ``otherwise`` (an error) to everything else."""
+
+    def answer(route: Route) -> None:
+        path = re.sub(r".*/v1/api/|\?.*", "", route.request.url)
+        found, status = (answers[path], 200) if path in answers else (otherwise, 400)
+        route.fulfill(status=status, content_type="application/json", body=json.dumps(found))
+
+    page.route(re.compile(r".*/wallaroo/v1/api/.*"), answer)
+
+
+def one_of_each(page: Page) -> None:
+    """Have the tree show one thing of each kind, which is not on the server."""
+    pipeline = {"pipeline_id": 1, "pipeline": "p", "workspace_id": 1, "version": "v", "status": "Undeployed"}
+    running = dict.fromkeys(("deployment_id", "deployment", "pipeline_version", "reason"))
+    task = {"id": "t", "name": "t", "workspace_id": 1, "run_type": "CronJob", "status": "started", "last_runs": []}
+    answering(
+        page,
+        {
+            "workspaces/list": {"workspaces": [{"id": 1, "name": "w"}]},
+            "workspaces/get": {"id": 1, "name": "w"},
+            "pipelines/overview": {"pipelines": [{**pipeline, **running, "replicas_running": 0, "replicas_wanted": 0}]},
+            "models/list": {"models": [{"id": 1, "name": "m", "model_versions": []}]},
+            "connections/list": {"connections": [{"id": "c", "name": "c", "type": "S3"}]},
+            "orchestration/list": [{"id": "o", "name": "o", "status": "ready", "error": None}],
+            "task/list": [{**task, "schedule": "0 2 * * *", "time_zone": "UTC"}],
+            "runs": {
+                "runs": [
+                    {"id": "r", "name": "r", "workspace_id": 1, "status": "STARTED", "outcome": None, "reason": None}
+                ]
+            },
+        },
+        {"msg": "not here", "request_id": "r"},
+    )
 
 
 def requests_of_ours(page: Page) -> list[str]:

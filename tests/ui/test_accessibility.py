@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 
 from jupyter_wallaroo.demo.server import PrivateServer
-from tests import models
-from tests.deploying import READY_LIMIT_S, deploy, infer, post, reference, upload
+from tests import graphs, models
+from tests.deploying import READY_LIMIT_S, default_workspace, deploy, infer, post, reference, upload
+from tests.tasking import orchestrate
 from tests.ui import steps
 from tests.ui.conftest import set_theme
 
@@ -25,6 +27,13 @@ def _high() -> str:
 
     text: str = (pl.col("out.y").list.get(0) > 100.0).alias("high").meta.serialize(format="json")
     return text
+
+
+WAITING = """
+import os, time, wallaroo
+while not os.path.exists(wallaroo.step.parameters()["gate"]):
+    time.sleep(0.05)
+"""
 
 
 def wait_answering(client: httpx.Client, workspace_id: int, name: str, version: str) -> None:
@@ -88,6 +97,59 @@ def test_axe_finds_nothing_serious(page: Page, lab: PrivateServer, watched: str,
     assert page.locator("body").get_attribute("data-jp-theme-light") == str(theme == "Light").lower()
     assert steps.violations(page) == []
     steps.screenshot(page, f"lab-{theme.lower()}")
+
+
+@pytest.fixture(scope="module")
+def worked(lab_client: httpx.Client, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The name of a task that failed and of a run with steps in every state."""
+    name, workspace_id = "nightly-import", default_workspace(lab_client)
+    gate = tmp_path_factory.mktemp("gate") / "gate"
+    main = "print('reading 569 rows')\nprint('42 rows have no price')\nraise SystemExit(3)"
+    orchestration = orchestrate(lab_client, workspace_id, main)
+    task = {"orch_id": orchestration, "workspace_id": workspace_id, "name": name, "json": {"rows": 569}}
+    assert lab_client.post("task/run_once", json=task).status_code == 201
+    parameters = {"gate": str(gate)}
+    steps_of = {
+        "load": {
+            "kind": "script",
+            "source": "import wallaroo\nwallaroo.step.output('rows', [1, 2, 3])\nprint('three rows')",
+        },
+        "settings": {"kind": "script", "source": "pass"},
+        "clean": {"kind": "script", "source": "pass", "parents": ["load"]},
+        "enrich": {"kind": "script", "source": "raise LookupError('no prices for 2026')", "parents": ["load"]},
+        "train": {"kind": "script", "source": WAITING, "parents": ["clean", "settings"], "parameters": parameters},
+        "compare": {"kind": "script", "source": "pass", "parents": ["enrich", "clean"]},
+        "report": {"kind": "script", "source": "pass", "parents": ["train", "settings"]},
+    }
+    run = graphs.submit(lab_client, steps_of, name=name)
+    graphs.until(lab_client, run, lambda state: graphs.statuses(state)["train"] == "STARTED")
+    yield name
+    gate.touch()
+    graphs.ended(lab_client, run)
+
+
+@pytest.mark.parametrize("theme", ["Light", "Dark"])
+def test_axe_finds_nothing_serious_in_the_pages_of_work(
+    page: Page, lab: PrivateServer, worked: str, theme: str
+) -> None:
+    """The page of a task and that of a run, with a step of every state."""
+    set_theme(lab, theme)
+    steps.open_lab(page, lab)
+    steps.show_sidebar(page)
+    page.get_by_label("Filter by name").fill(worked)
+    for kind in ("task", "run"):
+        line = steps.row(page, worked).and_(page.locator(f'[data-kind="{kind}"]'))
+        line.dblclick()
+        opened = page.locator(".jp-wallaroo-page:visible")
+        if kind == "task":
+            steps.wait_text(steps.section(opened, "Log").locator("pre"), "42 rows")
+            steps.wait_text(opened.locator("tbody"), "Failed")
+        else:
+            steps.wait_text(steps.box(opened, "compare"), "Aborted")
+            steps.box(opened, "enrich").click()
+            steps.wait_text(opened.get_by_role("region", name="Traceback"), "no prices")
+        assert steps.violations(page) == []
+        steps.screenshot(page, f"{kind}-{theme.lower()}")
 
 
 def test_a_pipeline_is_deployed_with_the_keyboard_alone(

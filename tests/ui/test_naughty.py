@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import re
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from jupyter_wallaroo.demo.server import PrivateServer
 from tests.ui import steps
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page, Route
+    from playwright.sync_api import Page
 
 NAMES = [
     "<script>window.pwned=1</script>",
@@ -45,6 +44,9 @@ NAMES = [
     "__proto__",
 ]
 
+SAFE = "!'()*~-_."
+"""What `encodeURIComponent` leaves alone."""
+
 TAGS = """
     div span svg path circle g h1 h2 h3 p section header dl dt dd table thead tbody tr th td code button jp-button input
     label textarea form figure figcaption pre slot style
@@ -52,7 +54,7 @@ TAGS = """
 ATTRIBUTES = """
     class id style role title tabindex type value placeholder disabled checked rows spellcheck for scope viewbox d cx cy
     r fill fill-rule fill-opacity stroke-width xmlns width height preserveaspectratio data-kind data-state data-tone
-    data-anomaly data-icon data-icon-id data-jp-item-name appearance minimal part slot current-value shape-rendering
+    data-anomaly data-chosen data-icon data-icon-id data-jp-item-name appearance minimal part slot current-value shape-rendering
 """
 
 
@@ -66,6 +68,44 @@ def _pipeline(number: int, name: str) -> dict[str, Any]:
         "deployment_id": number, "deployment": name, "pipeline_version": name, "replicas_running": 1,
         "replicas_wanted": 2, "reason": name,
     }  # fmt: skip
+
+
+def _task(number: str, name: str) -> dict[str, Any]:
+    run = {
+        "run_id": number, "state": "running", "reason": name, "exit_code": None, "fire_time": name, "missed": 2,
+        "started_at": name, "updated_at": name,
+    }  # fmt: skip
+    return {
+        "id": number, "name": name, "workspace_id": 1, "orch_id": name, "input_data": {name: name}, "status": "started",
+        "run_type": "CronJob", "schedule": name, "time_zone": name, "next_firings": NAMES, "timeout": 1,
+        "last_runs": [run, {**run, "run_id": name, "state": name}], "created_at": name,
+    }  # fmt: skip
+
+
+def _run(number: str, name: str) -> dict[str, Any]:
+    outputs = [{"name": item, "kind": item, "size_bytes": 1, "file_name": item} for item in NAMES]
+    step = {
+        "status": "FAILURE", "reason": name, "traceback": name, "message": name, "outputs": outputs,
+        "has_notebook": True, "started_at": name, "ended_at": name,
+    }  # fmt: skip
+    graph = {
+        item: {"kind": item, "path": item, "parents": NAMES[:at], "parameters": {item: item}}
+        for at, item in enumerate(NAMES)
+    }
+    return {
+        "id": number, "name": name, "workspace_id": 1, "run_type": name, "selection": [], "background": False,
+        "owner": name, "status": "STARTED", "outcome": "failed", "reason": name, "created_at": name,
+        "started_at": name, "ended_at": None, "place": None, "folder": name,
+        "steps": [{**step, "key": item} for item in NAMES], "definition": {"steps": graph, "parameters": {}},
+    }  # fmt: skip
+
+
+def _executed() -> dict[str, Any]:
+    outputs = [
+        {"output_type": "stream", "text": NAMES}, {"output_type": "error", "traceback": NAMES},
+        {"output_type": "display_data", "data": {"text/html": NAMES[0], "text/plain": NAMES}},
+    ]  # fmt: skip
+    return {"cells": [{"outputs": outputs}]}
 
 
 def _answers() -> dict[str, Any]:
@@ -105,6 +145,12 @@ def _answers() -> dict[str, Any]:
         "orchestration/list": [
             {"id": str(n), "name": name, "status": name, "error": name} for n, name in enumerate(NAMES)
         ],
+        "task/list": [_task(str(n), name) for n, name in enumerate(NAMES)],
+        "task/get_by_id": _task("0", NAMES[0]),
+        "task/get_logs_for_run": {"logs": [f"1970-01-01T00:00:00Z stdout F {name}" for name in NAMES]},
+        "runs": {"runs": [_run(str(n), name) for n, name in enumerate(NAMES)]},
+        "runs/0": _run("0", NAMES[0]),
+        **{f"runs/0/{quote(name, safe=SAFE)}/notebook": _executed() for name in NAMES},
         "status/get_deployment": {
             "status": "Error", "details": NAMES, "sidekicks": [],
             "engines": [{**pod, "name": name, "reason": name, "status": name} for name in NAMES],
@@ -140,24 +186,14 @@ def _strangers(page: Page) -> list[str]:
 
 
 def test_nothing_that_is_not_ours_gets_into_the_page(page: Page, lab: PrivateServer) -> None:
-    answers = _answers()
-
-    def answer(route: Route) -> None:
-        path = re.sub(r".*/v1/api/|\?.*", "", route.request.url)
-        if path in answers:
-            route.fulfill(status=200, content_type="application/json", body=json.dumps(answers[path]))
-        else:
-            problem = {"msg": " ".join(NAMES), "request_id": "r"}
-            route.fulfill(status=400, content_type="application/json", body=json.dumps(problem))
-
-    page.set_viewport_size({"width": 1280, "height": 4000})
-    page.route(re.compile(r".*/wallaroo/v1/api/.*"), answer)
+    page.set_viewport_size({"width": 1280, "height": 6000})
+    steps.answering(page, _answers(), {"msg": " ".join(NAMES), "request_id": "r"})
     steps.open_lab(page, lab)
     before = page.locator("script, iframe, meta, form[action], template").count()
     steps.show_sidebar(page)
     labels = page.locator('.jp-wallaroo-row[data-kind="pipeline"] .jp-wallaroo-label')
     assert labels.all_text_contents() == NAMES
-    for kind in ("model", "connection", "orchestration"):
+    for kind in ("model", "connection", "orchestration", "task", "run"):
         shown = page.locator(f'.jp-wallaroo-row[data-kind="{kind}"] .jp-wallaroo-label').all_text_contents()
         assert shown == NAMES, kind
 
@@ -177,6 +213,22 @@ def test_nothing_that_is_not_ours_gets_into_the_page(page: Page, lab: PrivateSer
     steps.confirm(page, "Undeploy")
     steps.wait_text(page.locator(".Toastify__toast").last, "script")
 
+    assert _strangers(page) == []
+
+    page.locator('.jp-wallaroo-row[data-kind="task"]').first.dblclick()
+    opened = page.locator(".jp-wallaroo-page:visible").filter(has=page.get_by_role("heading", name="When it runs"))
+    steps.wait_text(opened.locator("pre"), "bold")
+    assert opened.locator("h1").text_content() == NAMES[0]
+    assert _strangers(page) == []
+
+    page.locator('.jp-wallaroo-row[data-kind="run"]').first.dblclick()
+    boxes = page.get_by_role("listbox").get_by_role("option")
+    boxes.first.wait_for()
+    assert sorted(page.locator(".jp-wallaroo-step .jp-wallaroo-label").all_text_contents()) == sorted(NAMES)
+    boxes.first.click()
+    opened = page.locator(".jp-wallaroo-page:visible").filter(has=page.get_by_role("listbox"))
+    steps.wait_text(opened.get_by_role("region", name="Printed"), "bold")
+    steps.wait_text(opened.get_by_role("region", name="Traceback"), "script")
     assert _strangers(page) == []
     assert page.evaluate("window.pwned") is None
     assert page.locator("script, iframe, meta, form[action], template").count() == before

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import re
 import uuid
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
-import pytest
 
 from jupyter_wallaroo.demo.server import PrivateServer
-from tests import models
+from tests import graphs, models
 from tests.archives import orchestration
 from tests.deploying import post
 from tests.orchestrating import uploaded
 from tests.ui import steps
-from tests.ui.conftest import LIMIT_MS, application
+from tests.ui.conftest import LIMIT_MS
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
@@ -79,24 +77,37 @@ def test_from_a_file_to_an_answer_and_back(page: Page, lab: PrivateServer) -> No
     assert page.evaluate("window.isTheSamePage"), "the page was loaded again"
 
 
-def test_the_same_page_in_notebook_7(page: Page, tmp_path: Path) -> None:
+def test_the_same_page_in_notebook_7(page: Page, notebook_7: PrivateServer) -> None:
     """The sidebar from the View menu, the file browser's context menu, the page below the main area."""
-    pytest.importorskip("notebook")
-    with application(tmp_path / "notebook", "notebook") as server:
-        (server.directory / "house.onnx").write_bytes(models.row_sum(3))
-        page.goto(steps.address(server, "tree"))
-        steps.deploy_file(page, "house.onnx", "house")
+    (notebook_7.directory / "house.onnx").write_bytes(models.row_sum(3))
+    page.goto(steps.address(notebook_7, "tree"))
+    steps.deploy_file(page, "house.onnx", "house")
+    page.locator(".lm-MenuBar-item", has_text="View").click()
+    page.locator(".lm-Menu-item", has_text="Left Sidebar").hover()
+    steps.menu_item(page, "Show Wallaroo").click()
+    steps.wait_text(steps.pipeline_row(page, "house"), "Running")
+    opened = steps.open_page(page, "house")
+    _infer(opened, "[1, 2, 3]", "[6]")
+    assert steps.violations(page) == []
+    steps.screenshot(page, "notebook")
+    opened.get_by_role("button", name="Undeploy").click()
+    steps.confirm(page, "Undeploy")
+    steps.wait_text(steps.pipeline_row(page, "house"), "Not deployed")
+
+
+def test_a_run_has_its_page_in_notebook_7(page: Page, notebook_7: PrivateServer) -> None:
+    """Its graph, below the list of files."""
+    with notebook_7.client as client:
+        run = graphs.submit(client, {"first": {"kind": "script", "source": "print('hello')"}}, name="morning")
+        page.goto(steps.address(notebook_7, "tree"))
         page.locator(".lm-MenuBar-item", has_text="View").click()
         page.locator(".lm-Menu-item", has_text="Left Sidebar").hover()
         steps.menu_item(page, "Show Wallaroo").click()
-        steps.wait_text(steps.pipeline_row(page, "house"), "Running")
-        opened = steps.open_page(page, "house")
-        _infer(opened, "[1, 2, 3]", "[6]")
-        assert steps.violations(page) == []
-        steps.screenshot(page, "notebook")
-        opened.get_by_role("button", name="Undeploy").click()
-        steps.confirm(page, "Undeploy")
-        steps.wait_text(steps.pipeline_row(page, "house"), "Not deployed")
+        graphs.ended(client, run)
+    opened = steps.open_page(page, "morning")
+    steps.box(opened, "first").click()
+    steps.wait_text(steps.section(opened, "first").locator("pre"), "hello")
+    assert steps.violations(page) == []
 
 
 def test_where_the_server_half_is_missing_it_says_what_to_run(page: Page, lab: PrivateServer) -> None:

@@ -7,6 +7,7 @@ read from until it does.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from http import HTTPStatus
 from typing import TYPE_CHECKING, cast
@@ -119,8 +120,7 @@ class Connection(asyncio.BufferedProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget what was coming in; what is worked on has nobody to go to any more."""
         self._transport = None
-        if self._incoming is not None:
-            self.door.release(self._incoming)
+        self._forget_incoming()
         self._replies.clear()
         self._ready.clear()
         self.door.left(self)
@@ -128,7 +128,18 @@ class Connection(asyncio.BufferedProtocol):
     def eof_received(self) -> bool:
         """Answer what has come, though no more will."""
         self._has_no_more = True
+        if not self._is_held:
+            self._forget_incoming()
         return bool(self._replies or self._is_held) and not self._is_ending
+
+    def _forget_incoming(self) -> None:
+        """Let go of a request that will not be complete."""
+        self._requests.forget()
+        if self._incoming is not None:
+            self.door.release(self._incoming)
+            with contextlib.suppress(ValueError):  # after the last answer there are none
+                self._replies.remove(self._incoming)
+            self._incoming = self._incoming_head = None
 
     def pause_writing(self) -> None:
         """Read no more from a client that does not take its answers."""
@@ -207,6 +218,7 @@ class Connection(asyncio.BufferedProtocol):
     def _give_up(self, error: Exception) -> None:
         """Answer that what comes cannot be read, after everything that could."""
         reply, self._incoming = self._incoming, None
+        self._requests.forget()
         if reply is None:
             reply = HttpReply(self, None)
             self._replies.append(reply)
@@ -296,6 +308,11 @@ class Connection(asyncio.BufferedProtocol):
             self._transport.close()
         else:
             self._transport.write_eof()
+
+    def abort(self) -> None:
+        """Cut the client off."""
+        if self._transport is not None:
+            self._transport.abort()
 
     def check(self, now: float, idle_limit_s: float) -> None:
         """Cut off a client that is too slow, and close a connection that nobody uses."""

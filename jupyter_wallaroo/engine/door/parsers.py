@@ -6,6 +6,7 @@ otherwise (bare line ends, folded lines) is refused before: two readers that dif
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 try:
@@ -14,6 +15,8 @@ except ImportError:  # no build for this interpreter
     _has_httptools = False
 else:
     _has_httptools = True
+
+_LENGTHS = re.compile(rb"\r\ncontent-length:([^\r]*)", re.IGNORECASE)
 
 
 class Malformed(Exception):
@@ -80,6 +83,9 @@ def with_h11(raw: bytes) -> Parsed:
     """
     import h11
 
+    lengths = _LENGTHS.findall(raw)  # of equal ones h11 makes one
+    if len(lengths) > 1 or any(b"," in length for length in lengths):
+        raise Malformed("more than one length")
     connection = h11.Connection(h11.SERVER, max_incomplete_event_size=len(raw) + 1)
     try:
         connection.receive_data(raw)

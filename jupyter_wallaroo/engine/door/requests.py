@@ -108,6 +108,12 @@ class Requests:
                 break
         self._rest = b"" if start == end or self._is_over else bytes(memoryview(data)[start:end])
 
+    def forget(self) -> None:
+        """Let go of what is not complete."""
+        self._rest = b""
+        self._head = self._chunks = self._large = None
+        self._dropping = 0
+
     def go_on(self) -> None:
         """Look again at what is kept, now that there is room or that a held request may be decided."""
         data, self._rest = self._rest, b""
@@ -166,5 +172,7 @@ class Requests:
         return end
 
     def _complete(self, body: Buffer) -> None:
-        self._head = None
+        if self._head is not None:
+            self._is_over = not self._head.keeps
+            self._head = None
         self._taker.body_received(body)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from jupyter_wallaroo.magics import data
 from jupyter_wallaroo.magics.parser import Live, Parser
@@ -11,16 +11,17 @@ from jupyter_wallaroo.magics.results import Sections, Shown, Table
 from jupyter_wallaroo.magics.usage import usage
 from jupyter_wallaroo.magics.verb import Call, Verb
 from jupyter_wallaroo.sdk import batch_source, display, frames, measuring, waiting
+from jupyter_wallaroo.sdk.advice import Setup, advice
 from jupyter_wallaroo.sdk.connection import BATCH_ROWS
 from jupyter_wallaroo.sdk.measuring import Measurement
-from jupyter_wallaroo.sdk.pipeline import Pipeline
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 CONNECTIONS = "1,2,4,8"
 SECONDS = 2.0
 MANY_ROWS = 100
 """Rows of a request that shows what sending many at once brings."""
-MATTERS = 1.2
-"""A throughput is said to be better when it is so many times the other: less is noise in seconds of measuring."""
 
 
 def _configure(parser: Parser) -> None:
@@ -55,6 +56,12 @@ class Bench(Sections):
             f"Pipeline {pipeline!r} under load", [("figures", table(figures)), ("suggestions", Lines(suggestions))]
         )
 
+    def to_pandas(self) -> pd.DataFrame:
+        """Return the figures as a frame, a row each."""
+        import pandas as pd
+
+        return pd.DataFrame([{name: of(item) for name, of in COLUMNS.items()} for item in self.figures])
+
 
 class Lines(Shown):
     """Sentences, a line each."""
@@ -73,17 +80,27 @@ class Lines(Shown):
 
 def table(figures: Sequence[Measurement]) -> Table[Measurement]:
     """Return measurements as a table."""
-    columns = {
-        "rows": lambda item: item.rows,
-        "at once": lambda item: item.connections,
-        "requests/s": lambda item: round(item.requests_per_s),
-        "rows/s": lambda item: round(item.rows_per_s),
-        "p50 ms": lambda item: round(item.quantile_ms(0.50), 2),
-        "p95 ms": lambda item: round(item.quantile_ms(0.95), 2),
-        "p99 ms": lambda item: round(item.quantile_ms(0.99), 2),
-        "failed": lambda item: item.failed,
-    }
-    return Table(figures, columns, "Nothing was measured.")
+    return Table(figures, COLUMNS, "Nothing was measured.")
+
+
+def _cores(used_s: float | None, item: Measurement) -> object:
+    """Return how many processors computed at a time."""
+    return "-" if used_s is None else round(used_s / item.elapsed_s, 2)
+
+
+COLUMNS: dict[str, Callable[[Measurement], object]] = {
+    "rows": lambda item: item.rows,
+    "at once": lambda item: item.connections,
+    "requests/s": lambda item: round(item.requests_per_s),
+    "rows/s": lambda item: round(item.rows_per_s),
+    "p50 ms": lambda item: round(item.quantile_ms(0.50), 2),
+    "p95 ms": lambda item: round(item.quantile_ms(0.95), 2),
+    "p99 ms": lambda item: round(item.quantile_ms(0.99), 2),
+    "replicas' cores": lambda item: _cores(item.replicas_s, item),
+    "all cores": lambda item: _cores(item.machine_s, item),
+    "failed": lambda item: item.failed,
+}
+"""What is shown of a measurement, by heading."""
 
 
 def _run(call: Call) -> Bench:
@@ -104,6 +121,9 @@ def _run(call: Call) -> Bench:
     cases = [(args.rows, level) for level in levels]
     if args.rows < MANY_ROWS <= table_of.num_rows:
         cases.append((MANY_ROWS, 1))
+    deployment = pipeline.deployment()
+    assert deployment is not None, "it answered a row"
+    setup = Setup.of(deployment.facts())
     figures = []
     with waiting.progress(f"Measuring {args.pipeline}") as advance:
         for done, (count, connections) in enumerate(cases):
@@ -112,7 +132,7 @@ def _run(call: Call) -> Bench:
             )
             advance((done + 1) / len(cases))
     call.say("Every request of the measurement is in the pipeline's log.")
-    return Bench(pipeline.name(), figures, suggest(figures, replicas_of(pipeline), os.cpu_count() or 1))
+    return Bench(pipeline.name(), figures, advice(figures, setup))
 
 
 def _levels(text: str) -> list[int]:
@@ -120,58 +140,6 @@ def _levels(text: str) -> list[int]:
     if not all(word.isdecimal() and 0 < int(word) <= 256 for word in words):
         raise usage(f"--connections: expected numbers from 1 to 256 such as {CONNECTIONS}; got {text[:40]!r}.")
     return [int(word) for word in words]
-
-
-def suggest(figures: Sequence[Measurement], replicas: int, cpus: int) -> list[str]:
-    """Return what the measurements say, each sentence with the figures that say it.
-
-    Parameters
-    ----------
-    figures
-        First those of one number of rows by rising connections, then perhaps one of more rows.
-    replicas
-        Engines of the pipeline.
-    cpus
-        Processors of this machine, which client, server and engines share.
-    """
-    alike = [item for item in figures if item.rows == figures[0].rows]
-    first, last = alike[0], alike[-1]
-    best = max(alike, key=lambda item: item.requests_per_s)
-    said = [f"Most: {best.requests_per_s:.0f} requests/s with {best.connections} at once."]
-    slower = last.quantile_ms(0.5) / first.quantile_ms(0.5)
-    grown = (
-        f"The median is {first.quantile_ms(0.5):.1f} ms with {first.connections} at once and "
-        f"{last.quantile_ms(0.5):.1f} ms with {last.connections}"
-    )
-    if slower <= MATTERS:
-        said.append(f"{grown}: {_engines(replicas)} kept up; more would not be faster.")
-    elif replicas < cpus:
-        said.append(
-            f"{grown}: requests waited for each other. --replicas {replicas + 1} is worth measuring "
-            f"({_engines(replicas)} now, {cpus} CPUs here for client, server and engines)."
-        )
-    else:
-        said.append(f"{grown}: requests waited for {cpus} CPUs, which {_engines(replicas)}, client and server share.")
-    many = next((item for item in figures if item.rows > first.rows), None)
-    if many is not None and many.rows_per_s > MATTERS * best.rows_per_s:
-        said.append(
-            f"{many.rows} rows in a request: {many.rows_per_s / best.rows_per_s:.0f} times the rows/s. Where rows need "
-            "not be answered one by one, send them together."
-        )
-    failed = sum(item.failed for item in figures)
-    if failed:
-        said.append(f"{failed} requests failed: see %wl status and the server's log before trusting the rest.")
-    return said
-
-
-def _engines(replicas: int) -> str:
-    return f"{replicas} replica{'' if replicas == 1 else 's'}"
-
-
-def replicas_of(pipeline: Pipeline) -> int:
-    """Return how many engines a pipeline has."""
-    deployment = pipeline.known_deployment()
-    return len(deployment.engines()) if deployment is not None else 1
 
 
 VERB = Verb(

@@ -17,6 +17,9 @@ MASK = "*****"
 MIN_LENGTH = 4
 """Shorter texts stay: masking every ``a`` would leave no sentence."""
 
+_PRODUCTS = ("PostgreSQL", "BigQuery", "DuckDB", "SQLite")
+"""Words of drivers' sentences that stay where they stand alone: a user called ``postgres`` is no part of them."""
+
 _VALUE = re.compile(r"""=\s*["']?([^\s"'&;,]+)""")
 
 
@@ -31,10 +34,17 @@ def masked(text: str, *secrets: Any) -> str:
     forms = {
         form for secret in secrets for leaf in _leaves(secret) for piece in _pieces(leaf) for form in _forms(piece)
     }
-    wanted = sorted((form for form in forms if len(form) >= MIN_LENGTH), key=len, reverse=True)
+    wanted = {form.casefold() for form in forms if len(form) >= MIN_LENGTH}
     if not wanted:
         return text
-    return re.sub("|".join(re.escape(form) for form in wanted), MASK, text, flags=re.IGNORECASE)
+    kept = [word for word in _PRODUCTS if word.casefold() not in wanted]
+    patterns = [(len(form), re.escape(form)) for form in wanted] + [(len(word), rf"(?-i:\b{word}\b)") for word in kept]
+    longest_first = "|".join(pattern for _, pattern in sorted(patterns, reverse=True))
+
+    def hide(found: re.Match[str]) -> str:
+        return found[0] if found[0] in kept else MASK
+
+    return re.sub(longest_first, hide, text, flags=re.IGNORECASE)
 
 
 def _leaves(value: Any) -> Iterator[str]:

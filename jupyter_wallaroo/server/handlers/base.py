@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from jupyter_wallaroo.server.app import WallarooApp
+    from jupyter_wallaroo.server.identity import Known
     from jupyter_wallaroo.server.route import Route
 
 ROOT_PATH = "wallaroo"
@@ -54,6 +55,8 @@ class WallarooHandler(JupyterHandler):
     user: User
     only_workspace_id: int | None = None
     """The workspace that a task's token opens, None for everybody else."""
+    known: Known | None = None
+    """Until when the caller's credential is good, where that is known."""
     _is_dropping = False
 
     @property
@@ -125,7 +128,7 @@ class WallarooHandler(JupyterHandler):
         grant = self.app.task_grant(self.request.headers.get("Authorization", ""))
         if grant is not None:
             self.only_workspace_id = grant.workspace_id
-        user = await self.app.identities.authenticate(self, None if grant is None else grant.user)
+        user, self.known = await self.app.identities.authenticate(self, None if grant is None else grant.user)
         if user is None:
             raise Unauthenticated(
                 "No valid token came with the request.",
@@ -231,6 +234,11 @@ class WallarooHandler(JupyterHandler):
             return None
         self.app.receiving.end(self)
         return super().finish(chunk)
+
+    def cut_off(self) -> None:
+        """End the connection of a request whose body takes too long."""
+        connection: Any = self.request.connection
+        connection.close()
 
     def on_connection_close(self) -> None:
         """Forget a caller that is gone (Tornado calls this)."""

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import time
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
+from tornado.httputil import HTTPHeaders
 from tornado.web import authenticated, stream_request_body
 
 from jupyter_wallaroo.engine.arena import Region
 from jupyter_wallaroo.errors import Unavailable
+from jupyter_wallaroo.server.body_room import Reservation
 from jupyter_wallaroo.server.handlers.json_body import BodyHandler
+from jupyter_wallaroo.services.inference import Form
 from jupyter_wallaroo.store.task_scope import Key
 from jupyter_wallaroo.supervisor.deployment import Deployment
 from jupyter_wallaroo.types.media import negotiate
 from jupyter_wallaroo.types.plan import Answered
 
-SHARED_FROM_BYTES = 64 * 1024
-"""From this size on a body is passed to engines by its place in shared memory."""
+if TYPE_CHECKING:
+    from jupyter_server.auth import User
 
 
 @stream_request_body
@@ -25,8 +29,7 @@ class InferHandler(BodyHandler):
 
     _deployment: Deployment | None = None
     _answered: Answered | None = None
-    _reserved = 0
-    _region: Region | None = None
+    _room: Reservation | None = None
     _is_relayed = False
 
     async def check(self) -> None:
@@ -40,30 +43,38 @@ class InferHandler(BodyHandler):
         if self.only_workspace_id is not None:
             pipeline_id = self._deployment.spec.pipeline_id
             await self.app.services.task_scope.require(Key.PIPELINE, pipeline_id, self.only_workspace_id)
-        self._media = negotiate(self.request.headers.get("Content-Type", ""), self.request.headers.get("Accept", ""))
+        self._form = self._asked_form()
         self._reserve()
 
-    def _reserve(self) -> None:
-        """Take room for the body out of what all bodies together may have (SECURITY D1).
+    def _asked_form(self) -> Form:
+        headers = self.request.headers
+        content, accepts = negotiate(headers.get("Content-Type", ""), headers.get("Accept", ""))
+        if not self.request.query:
+            return Form(content, accepts)
+        return Form(
+            content,
+            accepts,
+            dataset=tuple(self.get_query_arguments("dataset[]")),
+            exclude=tuple(self.get_query_arguments("dataset.exclude[]")),
+            separator=self.get_query_argument("dataset.separator", None),
+        )
 
-        A large body of known length gets a region of the memory that engines share, and is never copied again.
-        """
-        is_known = "Content-Length" in self.request.headers
-        size = self._announced_bytes() if is_known else self.body_limit
-        if is_known and size >= SHARED_FROM_BYTES:
-            self._region = self.app.services.inference.arena.take(size)
-            has_room = self._region is not None
-        else:
-            has_room = self.app.body_bytes + size <= self.app.body_budget
-            self._reserved = size if has_room else 0
-            self.app.body_bytes += self._reserved
-        if not has_room:
+    def _reserve(self) -> None:
+        """Take room for the body; a large one of known length is never copied again."""
+        size = self._announced_bytes() if "Content-Length" in self.request.headers else None
+        self._room = self.app.body_room.reserve(self.app.services.inference.arena, size, self.body_limit)
+        if self._room is None:
             raise Unavailable("The server holds as many request bodies as it has room for.", hint="Try again shortly.")
+
+    @property
+    def _region(self) -> Region | None:
+        return self._room.region if self._room is not None else None
 
     def data_received(self, chunk: bytes) -> None:
         """Take the next part of the body (Tornado calls this)."""
-        if self._region is not None:
-            self._region.write(chunk)
+        region = self._region
+        if region is not None:
+            region.write(chunk)
         else:
             super().data_received(chunk)
 
@@ -73,11 +84,8 @@ class InferHandler(BodyHandler):
             super()._log()
 
     def _release(self) -> None:
-        self.app.body_bytes -= self._reserved
-        self._reserved = 0
-        region, self._region = self._region, None
-        if region is not None:
-            region.release()
+        if self._room is not None:
+            self._room.release()
 
     def on_finish(self) -> None:
         """Count the request, and give the room back unless the body is still being worked on (Tornado calls this)."""
@@ -85,9 +93,7 @@ class InferHandler(BodyHandler):
             said = self._answered
             rows, anomalies = (said.rows, said.anomalies) if said is not None else (0, 0)
             taken = time.perf_counter() - self._begun
-            pipeline_id = self._deployment.spec.pipeline_id
-            self.app.metrics.observe(pipeline_id, self.get_status(), taken, rows, anomalies)
-            self.app.services.traffic.observe(pipeline_id, self.get_status(), taken, rows, anomalies)
+            self.app.count_inference(self._deployment.spec.pipeline_id, self.get_status(), taken, rows, anomalies)
         if not self._is_relayed:
             self._release()
 
@@ -108,23 +114,37 @@ class InferHandler(BodyHandler):
 
     async def _relay(self) -> None:
         assert self._deployment is not None, "check found it"
-        content, accepts = self._media
         received = self._region or self.body
         self.app.receiving.end(self)
-        service = self.app.services.inference
-        if self.request.query:
-            said, body = await service.infer(
-                self._deployment,
-                received,
-                content=content,
-                accepts=accepts,
-                dataset=tuple(self.get_query_arguments("dataset[]")),
-                exclude=tuple(self.get_query_arguments("dataset.exclude[]")),
-                separator=self.get_query_argument("dataset.separator", None),
-            )
-        else:
-            said, body = await service.infer(self._deployment, received, content=content, accepts=accepts)
+        said, body = await self.app.services.inference.infer(self._deployment, received, self._form)
         self._answered = said
         self.report_activity()
         self.set_header("Content-Type", said.media.value)
+        if self.known is not None:
+            self.app.fast_path.learn(self, self.known, self._form)
         self.finish(bytes(body))
+
+    @property
+    def answer_headers(self) -> HTTPHeaders:
+        """What was set of the answer's headers, its length and cookies left out."""
+        return self._headers
+
+    def refuse(self, error: Exception, user: User, deployment: Deployment | None, begun: float) -> None:
+        """Answer, log and count a request of the fast path that ended with ``error``.
+
+        Parameters
+        ----------
+        user
+            Who sent it.
+        deployment
+            What it was for, None when that is not there any more.
+        begun
+            When its head had come, by `time.perf_counter`.
+        """
+        self.current_user = self._jupyter_current_user = user
+        self._deployment, self._begun = deployment, begun
+        self.request._start_time -= time.perf_counter() - begun
+        self._transforms = []
+        told = type(error), error, error.__traceback__
+        self.log_exception(*told)
+        self.send_error(HTTPStatus.INTERNAL_SERVER_ERROR, exc_info=told)

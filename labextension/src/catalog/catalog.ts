@@ -7,10 +7,10 @@
 import { DisposableDelegate, IDisposable } from '@lumino/disposable';
 import { ISignal, Signal } from '@lumino/signaling';
 
+import { IEvent } from '../events';
 import { oneLine, Rest, RestError } from '../rest';
-import { IEvent, IWorkspace } from '../wire';
-import { IItem, INoun, isGone } from './noun';
-import { IPipelineItem, isPipelineItem, PIPELINE } from './pipelines';
+import { IWorkspace } from '../wire';
+import { IGone, IItem, INoun, isGone } from './noun';
 
 /** How far reading has come; `missing`: Jupyter runs without our server half. */
 export type Progress = 'unread' | 'reading' | 'ready' | 'missing' | 'failed';
@@ -52,6 +52,11 @@ export class Catalog {
     return this._changed;
   }
 
+  /** How often everything was read: whatever was read before may have missed an event. */
+  get turn(): number {
+    return this._turn;
+  }
+
   get progress(): Progress {
     return this._progress;
   }
@@ -75,18 +80,16 @@ export class Catalog {
     return this.shelves.get(shelfKey(workspaceId, kind)) ?? EMPTY;
   }
 
-  /** All pipelines that were read. */
-  get pipelines(): readonly IPipelineItem[] {
-    return this._workspaces.flatMap(workspace =>
-      [...this.shelf(workspace.id, PIPELINE).items.values()].filter(
-        isPipelineItem
-      )
-    );
+  /** All things of a kind that were read. */
+  items(kind: string): readonly IItem[] {
+    return this._workspaces.flatMap(workspace => [
+      ...this.shelf(workspace.id, kind).items.values()
+    ]);
   }
 
-  /** A pipeline by id; null when it was not read. */
-  pipeline(id: number): IPipelineItem | null {
-    return this.pipelines.find(item => item.key === String(id)) ?? null;
+  /** A thing; null when it was not read. */
+  item(kind: string, workspaceId: number, key: string): IItem | null {
+    return this.shelf(workspaceId, kind).items.get(key) ?? null;
   }
 
   /** Have the catalog read, and kept true, until what is returned is disposed. */
@@ -142,12 +145,8 @@ export class Catalog {
         }
         const item = noun.hear(event, workspace.id, shelf.items);
         if (item !== null) {
-          const items = shelf.items as Map<string, IItem>;
-          if (isGone(item)) {
-            items.delete(item.key);
-          } else {
-            items.set(item.key, item);
-          }
+          const key = shelfKey(workspace.id, noun.kind);
+          this.shelves.set(key, { ...shelf, items: after(shelf, item, noun) });
           this.heard.add(shelfKey(workspace.id, noun.kind));
           isNew = true;
         }
@@ -174,6 +173,7 @@ export class Catalog {
     }
     const isRecovered = this.retryMs > RETRY_MS;
     this.isStale = false;
+    this._turn += 1;
     this.retryMs = RETRY_MS;
     this.opened.add(this._defaultWorkspace);
     this.set('ready', '');
@@ -261,6 +261,7 @@ export class Catalog {
   private readonly heard = new Set<string>();
   private _workspaces: readonly IWorkspace[] = [];
   private _defaultWorkspace: number | null = null;
+  private _turn = 0;
   private _progress: Progress = 'unread';
   private _error = '';
   private reading: Promise<void> | null = null;
@@ -269,6 +270,24 @@ export class Catalog {
   private retryMs = RETRY_MS;
   private hiddenAt = Date.now();
   private timer = 0;
+}
+
+/** What a shelf holds after something on it is new, different or gone. */
+function after(
+  shelf: IShelf,
+  item: IItem | IGone,
+  noun: INoun
+): ReadonlyMap<string, IItem> {
+  if (!isGone(item) && noun.isNewestFirst && !shelf.items.has(item.key)) {
+    return new Map([[item.key, item], ...shelf.items]);
+  }
+  const items = shelf.items as Map<string, IItem>;
+  if (isGone(item)) {
+    items.delete(item.key);
+  } else {
+    items.set(item.key, item);
+  }
+  return items;
 }
 
 function shelfKey(workspaceId: number, kind: string): string {

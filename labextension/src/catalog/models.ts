@@ -3,20 +3,30 @@
  */
 import { TranslationBundle } from '@jupyterlab/translation';
 
+import { IEvent, isModelEvent } from '../events';
 import { Rest } from '../rest';
-import { IEvent, IModel, isModelEvent } from '../wire';
+import { IModel } from '../wire';
 import { IItem, INoun, State } from './noun';
 
+export const MODEL = 'model';
+
 /** A model; `versions` are the UUIDs that are known, the oldest first. */
-interface IModelItem extends IItem {
+export interface IModelItem extends IItem {
   readonly versions: readonly string[];
   readonly framework: string;
+  /** The number of its newest version; null when that is not known. */
+  readonly newestId: number | null;
 }
 
 export class Models implements INoun {
-  readonly kind = 'model';
+  readonly kind = MODEL;
+  readonly isNewestFirst = false;
 
   constructor(private readonly trans: TranslationBundle) {}
+
+  get label(): string {
+    return this.trans.__('Model');
+  }
 
   get heading(): string {
     return this.trans.__('Models');
@@ -30,6 +40,8 @@ export class Models implements INoun {
       const versions = model.model_versions.map(item => item.model_version);
       const newest = versions[versions.length - 1];
       return this.item(
+        workspaceId,
+        newest?.id ?? null,
         model.name,
         versions.map(version => version.file_info.version),
         newest?.conversion.framework ?? '',
@@ -53,6 +65,8 @@ export class Models implements INoun {
       return null; // The tree shows how the newest version is.
     }
     return this.item(
+      workspaceId,
+      event.model_version_id,
       event.model,
       versions.includes(event.version)
         ? versions
@@ -64,6 +78,8 @@ export class Models implements INoun {
   }
 
   private item(
+    workspaceId: number,
+    newestId: number | null,
     name: string,
     versions: readonly string[],
     framework: string,
@@ -72,6 +88,9 @@ export class Models implements INoun {
   ): IModelItem {
     const count = this.trans._n('%1 version', '%1 versions', versions.length);
     return {
+      kind: MODEL,
+      workspaceId,
+      newestId,
       key: name,
       name,
       state: stateOf(status),

@@ -1,14 +1,26 @@
 /**
  * What the tree needs to know of a kind of thing: a new kind is one module beside this one.
  */
+import { IEvent } from '../events';
 import { Rest } from '../rest';
-import { IEvent } from '../wire';
 
 /** How something is, as its icon shows it. */
-export type State = 'running' | 'starting' | 'error' | 'off' | 'ready';
+export type State =
+  | 'running'
+  | 'starting'
+  | 'error'
+  | 'off'
+  | 'ready'
+  | 'waiting'
+  | 'done'
+  | 'paused'
+  | 'stopped';
 
 /** One thing in a workspace; a new object whenever anything about it is different. */
 export interface IItem {
+  /** The word of its noun. */
+  readonly kind: string;
+  readonly workspaceId: number;
   /** What tells it apart from others of its kind in its workspace. */
   readonly key: string;
   readonly name: string;
@@ -34,8 +46,12 @@ export function isGone(what: IItem | IGone): what is IGone {
 export interface INoun {
   /** The word in selectors of context menus: `[data-kind="pipeline"]`. */
   readonly kind: string;
+  /** What one thing is called. */
+  readonly label: string;
   /** What the things of a workspace are called together. */
   readonly heading: string;
+  /** Whether the newest stands at the top, and not at the end. */
+  readonly isNewestFirst: boolean;
   /** Read all things of a workspace. */
   fetch(rest: Rest, workspaceId: number): Promise<readonly IItem[]>;
   /**

@@ -3,14 +3,22 @@
  */
 import { TranslationBundle } from '@jupyterlab/translation';
 
+import { IEvent, isOrchestrationEvent } from '../events';
 import { Rest } from '../rest';
-import { IEvent, IOrchestration, isOrchestrationEvent } from '../wire';
+import { IOrchestration } from '../wire';
 import { IGone, IItem, INoun, State } from './noun';
 
+export const ORCHESTRATION = 'orchestration';
+
 export class Orchestrations implements INoun {
-  readonly kind = 'orchestration';
+  readonly kind = ORCHESTRATION;
+  readonly isNewestFirst = false;
 
   constructor(private readonly trans: TranslationBundle) {}
+
+  get label(): string {
+    return this.trans.__('Orchestration');
+  }
 
   get heading(): string {
     return this.trans.__('Orchestrations');
@@ -21,7 +29,7 @@ export class Orchestrations implements INoun {
       workspace_id: workspaceId
     });
     return found.map(({ id, name, status, error }) =>
-      this.item(id, name, status, error)
+      this.item(workspaceId, id, name, status, error)
     );
   }
 
@@ -32,16 +40,19 @@ export class Orchestrations implements INoun {
     const { orchestration_id: id, orchestration, status, reason } = event;
     return status === 'deleted'
       ? { key: id, isGone: true }
-      : this.item(id, orchestration, status, reason);
+      : this.item(workspaceId, id, orchestration, status, reason);
   }
 
   private item(
+    workspaceId: number,
     id: string,
     name: string | null,
     status: string,
     reason: string | null
   ): IItem {
     return {
+      kind: ORCHESTRATION,
+      workspaceId,
       key: id,
       name: name ?? id,
       state: stateOf(status),

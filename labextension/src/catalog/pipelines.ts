@@ -3,15 +3,10 @@
  */
 import { TranslationBundle } from '@jupyterlab/translation';
 
+import { IEvent, isDeploymentEvent, isPipelineEvent } from '../events';
 import { Rest } from '../rest';
-import {
-  IEvent,
-  IPipeline,
-  isDeploymentEvent,
-  isPipelineEvent,
-  Status
-} from '../wire';
-import { IItem, INoun, State } from './noun';
+import { IPipeline, Status } from '../wire';
+import { IGone, IItem, INoun, State } from './noun';
 
 export const PIPELINE = 'pipeline';
 
@@ -21,7 +16,7 @@ export interface IPipelineItem extends IItem {
 }
 
 export function isPipelineItem(item: IItem): item is IPipelineItem {
-  return 'pipeline' in item;
+  return item.kind === PIPELINE;
 }
 
 /** The words for a status. */
@@ -54,8 +49,13 @@ export function stateOf(status: Status): State {
 
 export class Pipelines implements INoun {
   readonly kind = PIPELINE;
+  readonly isNewestFirst = false;
 
   constructor(private readonly trans: TranslationBundle) {}
+
+  get label(): string {
+    return this.trans.__('Pipeline');
+  }
 
   get heading(): string {
     return this.trans.__('Pipelines');
@@ -73,9 +73,12 @@ export class Pipelines implements INoun {
     event: IEvent,
     workspaceId: number,
     known: ReadonlyMap<string, IItem>
-  ): IItem | null {
+  ): IItem | IGone | null {
     if (isPipelineEvent(event) && event.workspace_id === workspaceId) {
       const { pipeline_id, pipeline, version } = event;
+      if (event.action === 'removed') {
+        return { key: String(pipeline_id), isGone: true };
+      }
       const before = this.before(known, pipeline_id) ?? {
         pipeline_id,
         pipeline,
@@ -104,6 +107,8 @@ export class Pipelines implements INoun {
     const words = statusText(status, this.trans);
     const isWhole = replicas_running === replicas_wanted;
     return {
+      kind: PIPELINE,
+      workspaceId: pipeline.workspace_id,
       key: String(pipeline.pipeline_id),
       name: pipeline.pipeline,
       state: stateOf(status),

@@ -1,31 +1,23 @@
 /**
  * All there is to see of one pipeline.
  */
-import { CommandRegistry } from '@lumino/commands';
-import { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import React, { useCallback, useState } from 'react';
 
-import {
-  IPipelineItem,
-  stateOf,
-  statusText
-} from '../catalog/pipelines';
-import { StateIcon } from '../stateicon';
-import { IWallaroo } from '../tokens';
+import { IPipelineItem, statusText } from '../catalog/pipelines';
+import { CommandIDs, IWallaroo } from '../tokens';
 import { IRecord, ITraffic } from '../wire';
-import { IVerb } from '../verbs/verb';
+import { complain, IVerb } from '../verbs/verb';
+import { Head } from './head';
 import { usePeriod, useRead } from './hooks';
 import { LogSection } from './log';
 import { Replicas } from './replicas';
 import { TrafficSection } from './traffic';
 import { TryIt } from './tryit';
 import { Versions } from './versions';
-import { CommandIDs } from '../tokens';
 
 export function PipelineView(props: {
   readonly wallaroo: IWallaroo;
-  readonly commands: CommandRegistry;
-  readonly verbs: readonly IVerb[];
+  readonly verbs: readonly IVerb<IPipelineItem>[];
   readonly item: IPipelineItem;
   readonly isVisible: boolean;
 }): JSX.Element {
@@ -45,40 +37,21 @@ export function PipelineView(props: {
     (records: readonly IRecord[]) => setExample(records[0] ?? null),
     []
   );
-  const run = (command: string, args: ReadonlyPartialJSONObject = {}): void => {
-    void props.commands.execute(command, { ...args, pipelineId: id });
+  const rollBack = (version: string): void => {
+    const verb = verbs.find(known => known.id === CommandIDs.rollback);
+    verb?.execute(item, { version }).catch(complain);
   };
   const news = `${traffic.value?.total_requests}/${answers}`;
   const common = { rest, pipeline, isVisible, trans };
   return (
     <div className="jp-wallaroo-view">
-      <header className="jp-wallaroo-head">
-        <div>
-          <h1>{pipeline.pipeline}</h1>
-          <p className="jp-wallaroo-status" role="status">
-            <StateIcon state={stateOf(pipeline.status)} />
-            {statusText(pipeline.status, trans)}
-            {pipeline.deployment !== null && <code>{pipeline.deployment}</code>}
-          </p>
-        </div>
-        <div
-          className="jp-wallaroo-verbs"
-          role="group"
-          aria-label={trans.__('Actions')}
-        >
-          {verbs.map((verb, index) => (
-            <button
-              key={verb.id}
-              className={`jp-wallaroo-button ${index === 0 ? 'jp-mod-primary' : ''}`}
-              title={verb.caption}
-              disabled={!(verb.isFor?.(item) ?? true)}
-              onClick={() => run(verb.id)}
-            >
-              {verb.label}
-            </button>
-          ))}
-        </div>
-      </header>
+      <Head
+        item={item}
+        words={statusText(pipeline.status, trans)}
+        beside={pipeline.deployment && <code>{pipeline.deployment}</code>}
+        verbs={verbs}
+        trans={trans}
+      />
       {pipeline.reason !== null && (
         <p className="jp-wallaroo-problem" role="alert">
           {pipeline.reason}
@@ -94,7 +67,7 @@ export function PipelineView(props: {
           <Replicas {...common} />
           <Versions
             {...common}
-            onRollBack={version => run(CommandIDs.rollback, { version })}
+            onRollBack={rollBack}
           />
         </div>
         <div>

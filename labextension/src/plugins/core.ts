@@ -7,9 +7,11 @@ import {
 } from '@jupyterlab/application';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+import { Signal } from '@lumino/signaling';
 
 import { nouns } from '../catalog';
 import { Catalog } from '../catalog/catalog';
+import { IEvent } from '../events';
 import { Follower } from '../follower';
 import { Rest } from '../rest';
 import { Settings } from '../settings';
@@ -34,16 +36,26 @@ export const core: JupyterFrontEndPlugin<IWallaroo> = {
     const catalog = new Catalog(rest, nouns(trans));
     const follower = new Follower(rest);
     const settings = new Settings();
+    const events = new Signal<object, IEvent>({});
 
     serviceManager.events.stream.connect((_, event) => {
       catalog.hear(event);
       follower.hear(event);
+      events.emit(event as unknown as IEvent);
     });
     serviceManager.connectionFailure.connect(() => catalog.distrust());
     registry?.load(ID).then(
       loaded => settings.follow(loaded),
       error => console.warn('The settings of Wallaroo could not be read', error)
     );
-    return { rest, catalog, follower, settings, trans, chosen: null };
+    return {
+      rest,
+      catalog,
+      follower,
+      settings,
+      trans,
+      events,
+      chosen: null
+    };
   }
 };

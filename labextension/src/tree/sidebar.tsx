@@ -1,62 +1,43 @@
 /**
  * The sidebar: workspaces and what is in them, or what to do when there is no server.
  */
-import {
-  ReactWidget,
-  refreshIcon,
-  ToolbarButtonComponent
-} from '@jupyterlab/ui-components';
+import { refreshIcon, ToolbarButtonComponent } from '@jupyterlab/ui-components';
 import { TranslationBundle } from '@jupyterlab/translation';
 import { CommandRegistry } from '@lumino/commands';
-import { IDisposable } from '@lumino/disposable';
 import { Message } from '@lumino/messaging';
 import React, { useState } from 'react';
 
+import { AttendingWidget } from '../attending';
 import { Catalog } from '../catalog/catalog';
-import { isPipelineItem } from '../catalog/pipelines';
+import { PIPELINE } from '../catalog/pipelines';
+import { RUN } from '../catalog/runs';
+import { TASK } from '../catalog/tasks';
 import { wallarooIcon } from '../icons';
 import { MissingServer } from '../missing';
 import { CommandIDs, IWallaroo } from '../tokens';
 import { ITreeProps, Tree } from './list';
 import { IRow, OpenRows, rowsOf } from './rows';
 
-export class Sidebar extends ReactWidget {
+/** The commands that open a thing, by its kind; others have nothing to open. */
+const OPENING: Readonly<Record<string, string>> = {
+  [PIPELINE]: CommandIDs.open,
+  [TASK]: CommandIDs.openTask,
+  [RUN]: CommandIDs.openRun
+};
+
+export class Sidebar extends AttendingWidget {
   constructor(
-    private readonly wallaroo: IWallaroo,
+    wallaroo: IWallaroo,
     private readonly commands: CommandRegistry
   ) {
-    super();
-    const { trans, catalog } = wallaroo;
+    super(wallaroo);
+    const { trans } = wallaroo;
     this.id = 'jp-wallaroo-sidebar';
     this.addClass('jp-wallaroo-sidebar');
     this.title.icon = wallarooIcon;
     this.title.caption = trans.__('Wallaroo');
     this.node.setAttribute('role', 'region');
     this.node.setAttribute('aria-label', trans.__('Wallaroo'));
-    // A hidden widget is not updated; it is when it is shown again.
-    catalog.changed.connect(() => this.isVisible && this.update());
-  }
-
-  protected override onAfterShow(message: Message): void {
-    super.onAfterShow(message);
-    this.attend();
-  }
-
-  protected override onAfterAttach(message: Message): void {
-    super.onAfterAttach(message);
-    if (this.isVisible) {
-      this.attend();
-    }
-  }
-
-  protected override onAfterHide(message: Message): void {
-    super.onAfterHide(message);
-    this.leave();
-  }
-
-  protected override onBeforeDetach(message: Message): void {
-    this.leave();
-    super.onBeforeDetach(message);
   }
 
   protected override onActivateRequest(message: Message): void {
@@ -64,20 +45,9 @@ export class Sidebar extends ReactWidget {
     this.node.querySelector<HTMLElement>('[tabindex="0"]')?.focus();
   }
 
-  private attend(): void {
-    this.attending ??= this.wallaroo.catalog.attend();
-    this.update();
-  }
-
-  private leave(): void {
-    this.attending?.dispose();
-    this.attending = null;
-  }
-
   private choose(row: IRow): void {
     this.chosen = row.key;
-    const { item } = row;
-    this.wallaroo.chosen = item && isPipelineItem(item) ? item : null;
+    this.wallaroo.chosen = row.item;
     this.update();
   }
 
@@ -90,10 +60,10 @@ export class Sidebar extends ReactWidget {
   }
 
   private activateRow(row: IRow): void {
-    if (row.item && isPipelineItem(row.item)) {
-      void this.commands.execute(CommandIDs.open, {
-        pipelineId: row.item.pipeline.pipeline_id
-      });
+    const command = OPENING[row.kind];
+    if (row.item !== null && command !== undefined) {
+      const { key, workspaceId } = row.item;
+      void this.commands.execute(command, { key, workspaceId });
     }
   }
 
@@ -123,7 +93,6 @@ export class Sidebar extends ReactWidget {
   }
 
   private readonly open = new OpenRows();
-  private attending: IDisposable | null = null;
   private chosen: string | null = null;
 }
 

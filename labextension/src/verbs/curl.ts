@@ -9,7 +9,7 @@ import { inferPath, inputsOf, RECORDS_TYPE } from '../inference';
 import { CommandIDs, IWallaroo } from '../tokens';
 import { IVerb } from './verb';
 
-export class CopyCurl implements IVerb {
+export class CopyCurl implements IVerb<IPipelineItem> {
   readonly id = CommandIDs.copyCurl;
   readonly label: string;
   readonly longLabel: string;

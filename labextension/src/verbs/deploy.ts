@@ -7,7 +7,7 @@ import { CommandIDs, IWallaroo } from '../tokens';
 import { IPipeline } from '../wire';
 import { follow, IVerb, runs } from './verb';
 
-export class Deploy implements IVerb {
+export class Deploy implements IVerb<IPipelineItem> {
   readonly id = CommandIDs.deploy;
   readonly label: string;
   readonly longLabel: string;

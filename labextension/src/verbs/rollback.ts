@@ -7,7 +7,7 @@ import { IPipelineItem } from '../catalog/pipelines';
 import { CommandIDs, IWallaroo } from '../tokens';
 import { choices, follow, IVerb, runs } from './verb';
 
-export class RollBack implements IVerb {
+export class RollBack implements IVerb<IPipelineItem> {
   readonly id = CommandIDs.rollback;
   readonly label: string;
   readonly longLabel: string;

@@ -11,7 +11,7 @@ import { IVerb } from './verb';
 /** More processes than a machine has use for. */
 const MOST_REPLICAS = 64;
 
-export class Scale implements IVerb {
+export class Scale implements IVerb<IPipelineItem> {
   readonly id = CommandIDs.scale;
   readonly label: string;
   readonly longLabel: string;

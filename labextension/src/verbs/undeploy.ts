@@ -7,7 +7,7 @@ import { IPipelineItem } from '../catalog/pipelines';
 import { CommandIDs, IWallaroo } from '../tokens';
 import { choices, follow, IVerb } from './verb';
 
-export class Undeploy implements IVerb {
+export class Undeploy implements IVerb<IPipelineItem> {
   readonly id = CommandIDs.undeploy;
   readonly label: string;
   readonly longLabel: string;

@@ -1,90 +1,25 @@
 /**
- * What can be done with a pipeline: a further verb is one module beside this one and a line in `index.ts`.
+ * What can be done with a thing: a further verb is a class or a few lines beside this, and a line in `index.ts`.
  */
-import { Dialog, InputDialog, Notification } from '@jupyterlab/apputils';
+import { Dialog, Notification, showDialog } from '@jupyterlab/apputils';
+import { TranslationBundle } from '@jupyterlab/translation';
 
-import { IPipelineItem } from '../catalog/pipelines';
+import { IItem } from '../catalog/noun';
 import { IDeployed } from '../follower';
 import { oneLine } from '../rest';
-import { IPipelineArgs, IWallaroo } from '../tokens';
+import { IWallaroo } from '../tokens';
 
-export interface IVerb {
+export interface IVerb<T extends IItem = IItem> {
   readonly id: string;
-  /** In menus, where it is clear which pipeline is meant. */
+  /** In menus, where it is clear what is meant. */
   readonly label: string;
   /** In the palette, where it is not. */
   readonly longLabel: string;
   readonly caption: string;
-  /** Whether it makes sense for a pipeline as it is. */
-  isFor?(item: IPipelineItem): boolean;
+  /** Whether it makes sense for a thing as it is. */
+  isFor?(item: T): boolean;
   /** Do it; what is thrown is shown. */
-  execute(item: IPipelineItem, args: object): Promise<void>;
-}
-
-/** The pipeline that a command is about; null when the user did not choose one. */
-export async function target(
-  wallaroo: IWallaroo,
-  args: IPipelineArgs,
-  verb: IVerb
-): Promise<IPipelineItem | null> {
-  const { catalog, trans } = wallaroo;
-  const known = named(wallaroo, args);
-  if (known !== null) {
-    return known;
-  }
-  if (catalog.progress !== 'ready') {
-    await catalog.refresh();
-  }
-  const again = named(wallaroo, args);
-  if (again !== null) {
-    return again;
-  }
-  const fitting = catalog.pipelines.filter(item => verb.isFor?.(item) ?? true);
-  if (fitting.length === 0) {
-    Notification.info(
-      catalog.progress === 'ready'
-        ? trans.__('There is no pipeline for which this can be done.')
-        : trans.__('The server could not be read: %1', catalog.error),
-      { autoClose: 5000 }
-    );
-    return null;
-  }
-  const places = new Map(
-    catalog.workspaces.map(workspace => [workspace.id, workspace.name])
-  );
-  const labels = fitting.map(
-    item =>
-      `${item.name} — ${places.get(item.pipeline.workspace_id) ?? ''} (${item.detail})`
-  );
-  const chosen = wallaroo.chosen?.key;
-  const answer = await InputDialog.getItem({
-    title: verb.longLabel,
-    label: trans.__('Pipeline'),
-    items: labels,
-    current: Math.max(
-      0,
-      fitting.findIndex(item => item.key === chosen)
-    ),
-    okLabel: verb.label
-  });
-  return answer.button.accept && answer.value !== null
-    ? (fitting[labels.indexOf(answer.value)] ?? null)
-    : null;
-}
-
-/** The pipeline that is named by a command's arguments, or chosen in the tree. */
-export function named(
-  wallaroo: IWallaroo,
-  args: IPipelineArgs
-): IPipelineItem | null {
-  const { catalog, chosen } = wallaroo;
-  if (args.pipelineId !== undefined) {
-    return catalog.pipeline(args.pipelineId);
-  }
-  if (args.ask === true || chosen === null) {
-    return null;
-  }
-  return catalog.pipeline(chosen.pipeline.pipeline_id);
+  execute(item: T, args: object): Promise<void>;
 }
 
 /**
@@ -100,11 +35,23 @@ export async function follow(
   act: () => Promise<number>,
   isDone: (deployed: IDeployed) => boolean
 ): Promise<void> {
+  await busy(words, () => wallaroo.follower.after(act, isDone));
+}
+
+/**
+ * Do something that takes its time, and show that it goes on and when it is done.
+ *
+ * @param words - what is said while it goes on, and when it is done.
+ */
+export async function busy(
+  words: { readonly doing: string; readonly done: string },
+  work: () => Promise<void>
+): Promise<void> {
   const id = Notification.emit(words.doing, 'in-progress', {
     autoClose: false
   });
   try {
-    await wallaroo.follower.after(act, isDone);
+    await work();
   } catch (error) {
     Notification.dismiss(id);
     throw error;
@@ -142,6 +89,17 @@ export function runs(
 /** Show that something could not be done. */
 export function complain(error: unknown): void {
   Notification.error(oneLine(error), { autoClose: false });
+}
+
+/** Ask whether something that cannot be undone is to be done. */
+export async function isSure(
+  trans: TranslationBundle,
+  title: string,
+  body: string,
+  doIt: string
+): Promise<boolean> {
+  const buttons = choices(trans.__('Cancel'), doIt);
+  return (await showDialog({ title, body, buttons })).button.accept;
 }
 
 /** Buttons of a question that defaults to doing nothing. */

@@ -47,6 +47,16 @@ def test_what_is_secret_inside_of_a_value_goes(leaf: str, secret: str) -> None:
     assert clean.startswith("it said <*****")
 
 
+def test_a_products_name_is_no_users_name() -> None:
+    """Unless it is the secret, or part of one; a user's name goes wherever else it stands."""
+    said = 'PostgreSQL: role "postgres" of postgres@host, xPostgreSQLx, PostgreSQL-9'
+    assert masked(said, {"user": "postgres"}) == 'PostgreSQL: role "*****" of *****@host, x*****QLx, PostgreSQL-9'
+    assert masked("PostgreSQL said PostgreSQL-9", {"password": "PostgreSQL"}) == "***** said *****-9"
+    assert masked("PostgreSQL said PostgreSQL-9", {"password": "postgresql-9"}) == "PostgreSQL said *****"
+    assert masked("postgresql said", {"user": "postgres"}) == "*****ql said", "drivers write it as its name is"
+    assert masked("PostgreSQLpass", {"password": "SQLpass", "user": "nobody"}) == "Postgre*****"
+
+
 def test_short_values_and_numbers_stay() -> None:
     assert masked("port 5432 of eu is closed", {"port": 5432, "region": "eu"}) == "port 5432 of eu is closed"
 

@@ -1,6 +1,7 @@
 /**
- * The verbs, in the order of menus.
+ * The verbs of pipelines, in the order of menus; those of other nouns are in modules of their own.
  */
+import { IPipelineItem } from '../catalog/pipelines';
 import { IWallaroo } from '../tokens';
 import { CopyCurl } from './curl';
 import { Deploy } from './deploy';
@@ -9,7 +10,9 @@ import { Scale } from './scale';
 import { Undeploy } from './undeploy';
 import { IVerb } from './verb';
 
-export function verbs(wallaroo: IWallaroo): readonly IVerb[] {
+export function pipelineVerbs(
+  wallaroo: IWallaroo
+): readonly IVerb<IPipelineItem>[] {
   return [
     new Deploy(wallaroo),
     new Scale(wallaroo),

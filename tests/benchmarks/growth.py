@@ -1,0 +1,209 @@
+"""How time grows with size: rows, connections, replicas, pipelines, log records.
+
+    python -m tests.benchmarks.growth [--parts rows,connections,replicas,pipelines,log] [--seconds 1] [--full]
+
+Each line is one operation at growing sizes, in ms, and the slope of its time against its size, both as logarithms: 1 is
+linear, 0 does not grow, -1 halves when the size doubles. "end" is the slope between the two largest sizes. Every answer
+is checked as in `serving`. The log is written up to 10⁶ records, with ``--full`` to 10⁷.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import numpy as np
+
+from jupyter_wallaroo.demo.server import PrivateServer
+from jupyter_wallaroo.segments.query import Log
+from jupyter_wallaroo.types.inference_log import LogQuery
+from tests import filling
+from tests.benchmarks import load, log_pages, pages
+from tests.benchmarks.contenders import ARROW, JSON, Endpoint, endpoints_of
+from tests.benchmarks.load_process import LoadProcess
+from tests.benchmarks.table import Case
+from tests.benchmarks.yardstick import Yardstick
+from tests.deploying import deploy, upload, wait_running
+
+ROWS = (1, 10, 100, 1_000, 10_000, 100_000)
+CONNECTIONS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+REPLICAS = (1, 2)
+PIPELINES = (1, 10, 100, 1_000, 10_000)
+RECORDS = (10_000, 100_000, 1_000_000)
+
+
+@dataclass(frozen=True)
+class Growth:
+    """The times of one operation, in ms, at growing sizes."""
+
+    name: str
+    sizes: Sequence[int]
+    times_ms: Sequence[float]
+
+    @property
+    def slope(self) -> float:
+        """The slope of the line through all logarithms; 0 where there is one point."""
+        if len(self.sizes) < 2:
+            return 0.0
+        return float(np.polyfit(np.log(self.sizes), np.log(self.times_ms), 1)[0])
+
+    @property
+    def end(self) -> float:
+        """The slope between the last two."""
+        if len(self.sizes) < 2:
+            return 0.0
+        return math.log(self.times_ms[-1] / self.times_ms[-2]) / math.log(self.sizes[-1] / self.sizes[-2])
+
+
+def main() -> None:
+    """Measure the parts that are asked for and print each as it is done."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--parts", default=",".join(PARTS), help=f"of {','.join(PARTS)}")
+    parser.add_argument("--seconds", type=float, default=1.0, help="of load per size and door")
+    parser.add_argument("--full", action="store_true", help="10⁷ log records, too")
+    options = parser.parse_args()
+    for name in options.parts.split(","):
+        with ExitStack() as stack:
+            show(name, list(PARTS[name](stack, options.seconds, RECORDS + (10**7,) * options.full)))
+
+
+def show(part: str, grown: Sequence[Growth]) -> None:
+    """Print a table whose columns are the sizes."""
+    sizes = sorted({size for growth in grown for size in growth.sizes})
+    print(f"\n{part + ' (ms)':<34}" + "".join(f"{size:>12,}" for size in sizes) + f"{'slope':>8}{'end':>8}")
+    for growth in grown:
+        times = dict(zip(growth.sizes, growth.times_ms, strict=True))
+        cells = "".join(f"{times[size]:>12.3f}" if size in times else f"{'–':>12}" for size in sizes)
+        print(f"  {growth.name:<32}{cells}{growth.slope:>8.2f}{growth.end:>8.2f}", flush=True)
+
+
+def _grow(name: str, sizes: Sequence[int], measure: Callable[[int], float]) -> Growth:
+    return Growth(name, sizes, [measure(size) for size in sizes])
+
+
+def _doors(stack: ExitStack, replicas: int = 1) -> list[Endpoint]:
+    """Run a server with the model deployed, and return its doors."""
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="wallaroo-growth-")))
+    server = stack.enter_context(PrivateServer(folder))
+    client = stack.enter_context(server.client)
+    deployed = deploy(client, "growth", [upload(client, Yardstick.model(), "growth")], replicas=replicas)
+    return endpoints_of(server, client, deployed)
+
+
+def rows(stack: ExitStack, seconds: float, _: Sequence[int]) -> Iterator[Growth]:
+    """Time of a request by its rows, one connection."""
+    yardstick, process = Yardstick(), stack.enter_context(LoadProcess())
+    for endpoint in _doors(stack):
+        # A request of JSON may not be larger than the server takes.
+        sizes = ROWS if endpoint.kind == ARROW else ROWS[:-1]
+        yield _grow(
+            f"{endpoint.name}, {endpoint.kind}",
+            sizes,
+            lambda size, endpoint=endpoint: (
+                _checked(process.run(yardstick.job(Case(endpoint.kind, size, 1), endpoint, seconds))).p50_ms
+            ),
+        )
+
+
+def connections(stack: ExitStack, seconds: float, _: Sequence[int]) -> Iterator[Growth]:
+    """Time between two answers, one row of JSON, by the connections that are served at once."""
+    yardstick, process = Yardstick(), stack.enter_context(LoadProcess())
+    for endpoint in _doors(stack):
+        if endpoint.kind == JSON:
+            yield _grow(
+                f"{endpoint.name}, per answer",
+                CONNECTIONS,
+                lambda size, endpoint=endpoint: (
+                    1000 / _checked(process.run(yardstick.job(Case(JSON, 1, size), endpoint, seconds))).rate
+                ),
+            )
+
+
+def replicas(stack: ExitStack, seconds: float, _: Sequence[int]) -> Iterator[Growth]:
+    """Time between two answers at 32 connections, by the replicas that answer."""
+    yardstick, process = Yardstick(), stack.enter_context(LoadProcess())
+    doors = {count: _doors(stack, count) for count in REPLICAS}
+    for number, endpoint in enumerate(doors[1]):
+        case = Case(endpoint.kind, 1 if endpoint.kind == JSON else 1_000, 32)
+        yield _grow(
+            f"{endpoint.name}, {case.rows:,} rows {endpoint.kind}",
+            REPLICAS,
+            lambda count, number=number, case=case: (
+                1000 / _checked(process.run(yardstick.job(case, doors[count][number], seconds))).rate
+            ),
+        )
+
+
+def pipelines(stack: ExitStack, seconds: float, _: Sequence[int]) -> Iterator[Growth]:
+    """Pages of lists, an inference and the start, by the pipelines there are; each has five versions, as each model."""
+    times: dict[str, list[float]] = {}
+    process = stack.enter_context(LoadProcess())
+    for count in PIPELINES:
+        with tempfile.TemporaryDirectory(prefix="wallaroo-growth-") as name:
+            filled = filling.fill(Path(name), filling.Size(count, 5 * count, 1_000))
+            begun = time.perf_counter()
+            with PrivateServer(Path(name), options=pages.PROBE) as server, server.client as client:
+                times.setdefault("start", []).append((time.perf_counter() - begun) * 1000)
+                wait_running(client, filled.deployed.name)
+                for page in pages.often(server, client, filled, rounds=10):
+                    times.setdefault(page.name, []).append(page.p50_ms)
+                for door, p50_ms in _inferences(client, server, filled, process, seconds):
+                    times.setdefault(door, []).append(p50_ms)
+    yield from (Growth(name, PIPELINES, found) for name, found in times.items())
+
+
+def _inferences(
+    client: httpx.Client, server: PrivateServer, filled: filling.Filled, process: LoadProcess, seconds: float
+) -> Iterator[tuple[str, float]]:
+    yardstick = Yardstick()
+    for endpoint in endpoints_of(server, client, filled.deployed):
+        if endpoint.kind == JSON:
+            found = _checked(process.run(yardstick.job(Case(JSON, 1, 1), endpoint, seconds)))
+            yield f"{endpoint.name}, 1 row", found.p50_ms
+
+
+def log(stack: ExitStack, _: float, sizes: Sequence[int]) -> Iterator[Growth]:
+    """Pages of 1,000 records of a log, by all its records, one per inference; read as often as it takes to be warm."""
+    times: dict[str, list[float]] = {}
+    for size in sizes:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="wallaroo-growth-"))
+        begun = time.perf_counter()
+        journal, first_ms, last_ms = log_pages.write(Path(folder), size, 1, open_records=min(size // 20, 50_000))
+        times.setdefault("written and archived, per record", []).append((time.perf_counter() - begun) * 1000 / size)
+        cases = {
+            "newest 1,000": {"descending": True},
+            "from the middle, 1,000": {"start_ms": (first_ms + last_ms) // 2},
+            "oldest 1,000": {},
+        }
+        for name, changes in cases.items():
+            query = LogQuery(**{"directory": folder, "descending": False, "arrow": False, "page_size": 1000} | changes)
+            cold, warm, _ = log_pages.measure(Log(Path(folder)), query)
+            times.setdefault(f"{name}, first time", []).append(cold)
+            times.setdefault(f"{name}, again", []).append(warm)
+        journal.close()
+    yield from (Growth(name, sizes, found) for name, found in times.items())
+
+
+def _checked(found: load.Load) -> load.Load:
+    assert not found.refused + found.wrong, found.first_fault
+    return found
+
+
+PARTS: dict[str, Callable[[ExitStack, float, Sequence[int]], Iterator[Growth]]] = {
+    "rows": rows,
+    "connections": connections,
+    "replicas": replicas,
+    "pipelines": pipelines,
+    "log": log,
+}
+
+
+if __name__ == "__main__":
+    main()
