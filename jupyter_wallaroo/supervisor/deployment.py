@@ -12,6 +12,7 @@ import msgspec
 from jupyter_wallaroo.engine.arena import Region
 from jupyter_wallaroo.engine.frames import Buffer
 from jupyter_wallaroo.errors import Conflict, EngineFailure, NotFound, Unavailable
+from jupyter_wallaroo.supervisor.launch import Launcher
 from jupyter_wallaroo.supervisor.relay import Relay
 from jupyter_wallaroo.supervisor.replica import Replica, pod_suffix
 from jupyter_wallaroo.supervisor.spec import DeploymentSpec, Limits, OnRefused
@@ -34,8 +35,8 @@ class Deployment:
         What to run.
     limits
         What holds for every deployment.
-    starts
-        Shared by all replicas of the server, see `Replica`.
+    launcher
+        Starts the processes of its replicas.
     notify
         Told when its status, version or number of running replicas changes.
     refused
@@ -43,7 +44,7 @@ class Deployment:
     """
 
     def __init__(
-        self, spec: DeploymentSpec, limits: Limits, starts: asyncio.Semaphore, notify: Notify, refused: OnRefused
+        self, spec: DeploymentSpec, limits: Limits, launcher: Launcher, notify: Notify, refused: OnRefused
     ) -> None:
         self.spec = spec
         self.lb_name = f"engine-lb-{self._hash(spec)}-{pod_suffix()}"
@@ -54,7 +55,7 @@ class Deployment:
         self.taken = 0
         """How many requests ever came."""
         self._limits = limits
-        self._starts = starts
+        self._launcher = launcher
         self._refused = refused
         self._waiting: list[asyncio.Future[None]] = []
         self._in_flight = 0
@@ -81,7 +82,9 @@ class Deployment:
 
     def _make(self, spec: DeploymentSpec, count: int) -> list[Replica]:
         names = [f"engine-{self._hash(spec)}-{pod_suffix()}" for _ in range(count)]
-        return [Replica(name, spec, self._limits, self._starts, self._changed, doorway=self.doorway) for name in names]
+        return [
+            Replica(name, spec, self._limits, self._launcher, self._changed, doorway=self.doorway) for name in names
+        ]
 
     @staticmethod
     def _serve(replicas: list[Replica]) -> None:
@@ -233,6 +236,8 @@ class Deployment:
             raise Conflict(f"Deployment {self.spec.name!r} is in state Error: {reasons}", hint="Undeploy and mend it.")
         if status is Status.ERROR:
             raise Unavailable(f"Deployment {self.spec.name!r} is in state Error: {reasons}", retry_after_s=30)
+        if self.replicas and all(replica.is_waiting for replica in self.replicas):
+            raise Unavailable(f"Deployment {self.spec.name!r} is in state Starting: {reasons}", retry_after_s=5)
         if not self._has_run:
             raise Unavailable(f"Deployment {self.spec.name!r} is in state Starting; try again when it is Running.")
 
@@ -249,6 +254,13 @@ class Deployment:
             if not waiter.done():
                 waiter.set_result(None)
         self.tell()
+
+    @property
+    def delay(self) -> str | None:
+        """Why a replacement cannot come up yet, None when nothing keeps it from doing so."""
+        waiting = (replica.reason for replica in self._fresh if replica.is_waiting)
+        reason = next(waiting, None)
+        return f"Its next version is waiting: {reason}" if reason else None
 
     async def _settled(self, replicas: list[Replica]) -> None:
         while any(replica.status is Status.STARTING for replica in replicas):
