@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-READY_LIMIT_S = 30.0
+READY_LIMIT_S = 60.0
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,8 @@ class Decoded:
     """JSON cells or Arrow arrays; tensors where several requests were made one, as the inputs want them."""
     has_booleans: bool = True
     """Whether there may be JSON booleans in it, which must not be taken for numbers."""
+    sent: dict[str, Cells | Column] | None = None
+    """What an answer repeats, where the columns are not as they came."""
 
 
 @dataclass(slots=True)

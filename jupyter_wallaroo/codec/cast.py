@@ -20,7 +20,7 @@ from jupyter_wallaroo.errors import InvalidInput
 from jupyter_wallaroo.types.model import TensorSpec
 
 _CODES = {"float32": "f", "float64": "d"}
-_EXACT = 2.0**53
+EXACT = 2.0**53
 """Below it a whole number is a double: packing and numpy's way give the same bits."""
 _SMALL = 4096
 
@@ -95,7 +95,7 @@ def unpack(packed: Sequence[bytes], rows: int, spec: TensorSpec) -> Tensor | Non
     joined = packed[0] if len(packed) == 1 else b"".join(packed)
     flat = np.frombuffer(joined, spec.dtype)
     # The sum of the squares says it of a few numbers in a third of the time.
-    is_exact = flat.dot(flat) < _EXACT**2 if len(flat) < _SMALL else max(flat.max(), -flat.min()) < _EXACT
+    is_exact = flat.dot(flat) < EXACT**2 if len(flat) < _SMALL else max(flat.max(), -flat.min()) < EXACT
     if not is_exact:
         return None
     return flat.reshape(rows, *(-1 if length is None else length for length in spec.shape[1:]))

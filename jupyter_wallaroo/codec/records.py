@@ -50,7 +50,7 @@ def from_rows(rows: Any, body: strict_json.Buffer) -> Decoded:
             same = False
         if not same:
             _explain(rows, names)
-    if scanning.colons(body) != len(rows) * len(names):
+    if scanning.count(body, ":") != len(rows) * len(names):
         strict_json.check_duplicates(body)
     return Decoded(len(rows), columns, scanning.may_hold_booleans(body))
 
@@ -106,28 +106,33 @@ def _rows(answer: Answer, selection: Selection) -> list[Row]:
 def groups(answer: Answer, selection: Selection) -> list[tuple[str, Any]]:
     """Return the wanted groups in the order of S2-33: a value that all rows share, one per row, or columns by name."""
     found: list[tuple[str, Any]] = []
-    if selection.wants("time"):
+    single = selection.groups(("time", "check_failures"))
+    if "time" in single:
         found.append(("time", answer.time_ms))
     for group, columns in (("in", answer.request), ("out", answer.outputs), *answer.others.items()):
         names = selection.leaves(group, tuple(sorted(columns) if group == "in" else columns))
         if names:
             found.append((group, {name: python_values(columns[name]) for name in names}))
-    if selection.wants("check_failures"):
+    if "check_failures" in single:
         found.append(("check_failures", answer.failures()))
     marks = selection.leaves("anomaly", ("count", *answer.anomalies))
     if marks:
         counts = answer.anomaly_counts() if answer.anomalies else [0] * answer.rows
         marked: dict[str, Cells | Column] = {"count": counts, **answer.anomalies}
         found.append(("anomaly", {name: python_values(marked[name]) for name in marks}))
-    shared = metadata(answer)
-    facts = selection.leaves("metadata", tuple(shared))
+    facts = selection.leaves("metadata", METADATA)
     if facts:
+        shared = metadata(answer)
         found.append(("metadata", {name: [Raw(_encode(shared[name]))] * answer.rows for name in facts}))
     return found
 
 
+METADATA = ("last_model", "pipeline_version", "elapsed", "dropped", "partition")
+"""What all rows of an answer have in common, in this order."""
+
+
 def metadata(answer: Answer) -> dict[str, Any]:
-    """Return what all rows of an answer have in common."""
+    """Return the values of `METADATA`."""
     return {
         "last_model": answer.last_model,
         "pipeline_version": answer.pipeline_version,

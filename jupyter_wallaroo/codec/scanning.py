@@ -9,21 +9,23 @@ from jupyter_wallaroo.strict_json import Buffer
 
 _LARGE = 4096
 """Above it numpy is faster than the methods of bytes: 0.6 MB are counted in 0.03 ms instead of 0.18."""
-_COLON = ord(":")
 
 
-def colons(body: Buffer) -> int:
-    """Return how many colons there are: no more than the keys that were read means that no object has a key twice."""
+def count(body: Buffer, letter: str) -> int:
+    """Return how often an ASCII character is in a body.
+
+    No more colons than keys that were read mean that no object has a key twice.
+    """
     if len(body) < _LARGE:
-        return bytes(body).count(b":")
-    return int(np.count_nonzero(np.frombuffer(body, np.uint8) == _COLON))
+        return bytes(body).count(letter.encode())
+    return int(np.count_nonzero(np.frombuffer(body, np.uint8) == ord(letter)))
 
 
 def may_hold_booleans(body: Buffer) -> bool:
     """Tell whether a JSON body may hold a boolean; when not, nobody needs to look for one in its values."""
     if len(body) < _LARGE:
-        text = bytes(body)
-        return b"true" in text or b"false" in text
+        text = bytes(body)  # a letter is found ten times as fast as a word
+        return (b"u" in text and b"true" in text) or (b"l" in text and b"false" in text)
     codes = np.frombuffer(body, np.uint8)
     return _has(codes, b"rue", 1) or _has(codes, b"lse", 0)
 

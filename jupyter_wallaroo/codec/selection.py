@@ -34,6 +34,14 @@ class Selection:
             return False
         return not self.dataset or "*" in self.dataset or group in self.dataset or path in self.dataset
 
+    def groups(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """Return those of some groups without fields that are to be written, remembered as `leaves` are."""
+        key = "", names
+        found = self._known.get(key)
+        if found is None:
+            found = self._known[key] = tuple(name for name in names if self.wants(name))
+        return found
+
     def leaves(self, group: str, names: tuple[str, ...]) -> tuple[str, ...]:
         """Return those fields of ``group`` that are to be written; what was asked once is remembered."""
         key = group, names

@@ -49,7 +49,7 @@ def decode(body: strict_json.Buffer) -> tuple[Decoded, bool]:
             raise InvalidInput(f"Tensor {name!r}: expected a non-empty list with one entry per row.")
     if len(set(lengths.values())) > 1:
         raise InvalidInput(f"Tensors have different numbers of rows: {lengths}.")
-    if scanning.colons(body) != len(value):
+    if scanning.count(body, ":") != len(value):
         strict_json.check_duplicates(body)
     return Decoded(next(iter(lengths.values())), value, scanning.may_hold_booleans(body)), False
 

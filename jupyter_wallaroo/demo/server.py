@@ -116,6 +116,8 @@ class PrivateServer:
                     f"--WallarooApp.data_directory={self.directory / 'data'}",
                     *self._options,
                 ],
+                # Not where this program runs: Python would find modules there before those that are installed.
+                cwd=self.directory,
                 env={
                     **(os.environ if self._environment is None else self._environment),
                     **runtime,

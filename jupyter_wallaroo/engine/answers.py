@@ -36,16 +36,15 @@ class Writer:
             By request: what it asks for, the format of its answer, and its columns as they came.
         """
         if len(requests) == 1:
-            answer.request = decoded[0].columns
+            answer.request = decoded[0].columns if decoded[0].sent is None else decoded[0].sent
             return [self._one(answer, requests[0], accepts[0])]
         ends = []
         end = 0
         for item in decoded:
             end += item.rows
             ends.append(end)
-        wishes = {(media, _wish(request)) for media, request in zip(accepts, requests, strict=True)}
-        echoed = _laid_together(decoded)
-        if len(wishes) == 1 and accepts[0] is MediaType.RECORDS and echoed is not None:
+        echoed = _laid_together(decoded) if _are_alike(requests, accepts) else None
+        if echoed is not None:
             answer.request = echoed
             return [*records.encode_each(answer, self._selection(requests[0]), ends)]
         starts = (0, *ends)
@@ -53,6 +52,10 @@ class Writer:
             self._one(answer.cut(starts[place], ends[place], decoded[place].columns), request, accepts[place])
             for place, request in enumerate(requests)
         ]
+
+    def repeats(self, request: InferRequest) -> bool:
+        """Tell whether an answer in records may repeat what was sent."""
+        return self._selection(request).may_want("in")
 
     def _one(self, answer: Answer, request: InferRequest, accepts: MediaType) -> Buffer:
         if accepts is MediaType.TENSORS:
@@ -62,7 +65,7 @@ class Writer:
         return records.encode(answer, self._selection(request))
 
     def _selection(self, request: InferRequest) -> Selection:
-        wish = _wish(request)
+        wish = request.dataset, request.exclude, request.separator
         found = self._selections.get(wish)
         if found is None:
             if len(self._selections) > _REMEMBERED:
@@ -71,8 +74,13 @@ class Writer:
         return found
 
 
-def _wish(request: InferRequest) -> Wish:
-    return request.dataset, request.exclude, request.separator
+def _are_alike(requests: Sequence[InferRequest], accepts: Sequence[MediaType]) -> bool:
+    """Tell whether all ask for the same fields as records."""
+    first = requests[0]
+    return all(media is MediaType.RECORDS for media in accepts) and all(
+        request.dataset == first.dataset and request.exclude == first.exclude and request.separator == first.separator
+        for request in requests
+    )
 
 
 def _laid_together(decoded: Sequence[Decoded]) -> dict[str, Cells | Column] | None:

@@ -75,6 +75,7 @@ class FrameConnection(asyncio.BufferedProtocol):
         self._large: bytearray | None = None
         self._large_filled = 0
         self._large_head: tuple[int, int, bytes] = (0, 0, b"")
+        self._held: list[bytes] = []
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport (asyncio calls this)."""
@@ -85,19 +86,37 @@ class FrameConnection(asyncio.BufferedProtocol):
         self._transport = None
         self._receiver.connection_ended()
 
-    def send(self, number: int, kind: int, head: bytes, body: Buffer = b"") -> None:
-        """Queue one frame; silently nothing when the connection has ended, which the receiver is told of."""
+    def send(self, number: int, kind: int, head: bytes, body: Buffer = b"", *, is_more: bool = False) -> None:
+        """Queue one frame; silently nothing when the connection has ended, which the receiver is told of.
+
+        Parameters
+        ----------
+        is_more
+            Whether more frames are likely to follow at once: a small one then waits for them, but not longer than until
+            the loop has done what there is to do, and all go to the system together. Writing costs more than all else.
+        """
         if self._transport is None:
             return
         start = HEADER.pack(number, kind, len(head), len(body)) + head
-        if len(body) < _JOIN_BELOW:
-            self._transport.write(start + body)
-        else:
-            self._transport.write(start)
+        is_small = len(body) < _JOIN_BELOW
+        if is_small and is_more:
+            if not self._held:
+                asyncio.get_running_loop().call_soon(self._send_held)
+            self._held.append(start + body)
+            return
+        self._held.append(start + body if is_small else start)
+        self._send_held()
+        if not is_small:
             self._transport.write(body)
+
+    def _send_held(self) -> None:
+        held, self._held = self._held, []
+        if held and self._transport is not None:
+            self._transport.write(held[0] if len(held) == 1 else b"".join(held))
 
     def close(self) -> None:
         """End the connection after what is queued has gone."""
+        self._send_held()
         if self._transport is not None:
             self._transport.close()
 

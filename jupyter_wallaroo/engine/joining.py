@@ -26,6 +26,8 @@ from jupyter_wallaroo.types.plan import CheckStep, InferStep, KeySplitStep, Plan
 Part: TypeAlias = bytes | Tensor | Cells
 """A column of a request: packed numbers, a tensor, or, where no model takes it, as it came."""
 
+_REMEMBERED = 100
+
 
 @dataclass(slots=True)
 class Fitted:
@@ -59,10 +61,8 @@ class Joiner:
 
     def fit(self, request: Decoded) -> Fitted | None:
         """Return the request as a part of others, None when it has to be run, or refused, by itself."""
-        if self.why_not is not None:
-            return None
         names = tuple(request.columns)
-        uses = self._uses[names] if names in self._uses else self._learn(names, request)
+        uses = self.uses(names)
         if uses is None:
             return None
         key: list[object] = [names]
@@ -80,18 +80,25 @@ class Joiner:
             size += len(part) if isinstance(part, (bytes, list)) else part.nbytes
         return Fitted(tuple(key), request.rows, size, parts, uses)
 
-    def _learn(self, names: tuple[str, ...], request: Decoded) -> Sequence[tuple[str, TensorSpec | None]] | None:
-        assert isinstance(self._first, NativeStep), "else why_not says so"
-        if len(self._uses) > 100:
-            self._uses.clear()
-        try:
-            takers = {self._first.source(field, spec, request.columns): spec for field, spec in self._first.inputs}
-        except WallarooError:
-            self._uses[names] = None  # a column is missing: the run says which
+    def uses(self, names: tuple[str, ...]) -> Sequence[tuple[str, TensorSpec | None]] | None:
+        """Return which input takes each column of a request with these names, None where that is not clear."""
+        if self.why_not is not None:
             return None
-        is_clear = len(takers) == len(self._first.inputs) and not self._split_keys & takers.keys()
-        self._uses[names] = [(name, takers.get(name)) for name in names] if is_clear else None
+        if names not in self._uses:
+            if len(self._uses) > _REMEMBERED:
+                self._uses.clear()
+            self._uses[names] = self._learned(names)
         return self._uses[names]
+
+    def _learned(self, names: tuple[str, ...]) -> Sequence[tuple[str, TensorSpec | None]] | None:
+        assert isinstance(self._first, NativeStep), "else why_not says so"
+        columns: dict[str, Cells | Column] = {name: [] for name in names}
+        try:
+            takers = {self._first.source(field, spec, columns): spec for field, spec in self._first.inputs}
+        except WallarooError:
+            return None  # a column is missing: the run says which
+        is_clear = len(takers) == len(self._first.inputs) and not self._split_keys & takers.keys()
+        return [(name, takers.get(name)) for name in names] if is_clear else None
 
     def _part(self, name: str, spec: TensorSpec | None, request: Decoded) -> tuple[Part | None, object]:
         """Return a column as it goes into a joint run, and what must be the same to lay it beside another's."""

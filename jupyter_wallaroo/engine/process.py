@@ -130,10 +130,12 @@ class Link:
         self._handlers = handlers
         self._queues = queues
         self._ended = ended
+        self._owed = 0
 
     def frame_received(self, number: int, kind: int, head: bytes, body: Buffer) -> None:
         """Work on one frame, or have it queued, and answer it."""
-        reply = FrameReply(self.connection, number)
+        self._owed += 1
+        reply = FrameReply(self, number)
         try:
             queue = self._queues.get(kind)
             if queue is not None:
@@ -142,6 +144,11 @@ class Link:
                 reply.send(*self._handlers[kind](head, body))
         except Exception as error:  # noqa: BLE001  the edge of the process
             reply.refuse(error)
+
+    def reply(self, number: int, kind: Kind, head: bytes, body: Buffer = b"") -> None:
+        """Send the answer to a frame, together with those that are about to follow it."""
+        self._owed -= 1
+        self.connection.send(number, kind, head, body, is_more=self._owed > 0)
 
     def connection_ended(self) -> None:
         """End the worker with any of its connections."""
@@ -153,14 +160,14 @@ class FrameReply:
 
     Parameters
     ----------
-    connection, number
+    link, number
         Where the frame came from, and which it was.
     """
 
-    __slots__ = ("_connection", "_number")
+    __slots__ = ("_link", "_number")
 
-    def __init__(self, connection: FrameConnection, number: int) -> None:
-        self._connection = connection
+    def __init__(self, link: Link, number: int) -> None:
+        self._link = link
         self._number = number
 
     def answer(self, said: Answered, body: Buffer) -> None:
@@ -170,7 +177,7 @@ class FrameReply:
     def send(self, head: bytes, body: Buffer) -> None:
         """Send an answer's head and body; one that is too large for a frame is refused."""
         if len(head) + len(body) <= MAX_FRAME_BYTES:
-            self._connection.send(self._number, Kind.ANSWER, head, body)
+            self._link.reply(self._number, Kind.ANSWER, head, body)
             return
         too_large = TooLarge(
             f"The answer has {len(body)} bytes; at most {MAX_FRAME_BYTES} are passed on.",
@@ -180,7 +187,7 @@ class FrameReply:
 
     def refuse(self, error: Exception) -> None:
         """Send why there is no answer."""
-        self._connection.send(self._number, Kind.FAILURE, _encode(refusal(error).to_wire()))
+        self._link.reply(self._number, Kind.FAILURE, _encode(refusal(error).to_wire()))
 
 
 def ping(head: bytes, body: Buffer) -> tuple[bytes, Buffer]:

@@ -12,7 +12,8 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from jupyter_wallaroo.codec import arrow, records, tensors
+from jupyter_wallaroo.codec import arrow, bulk, records, tensors
+from jupyter_wallaroo.codec.batch import Decoded
 from jupyter_wallaroo.engine.answers import Writer
 from jupyter_wallaroo.engine.batching import Batches, Waiting, settings_of
 from jupyter_wallaroo.engine.frames import Buffer, Kind
@@ -154,15 +155,24 @@ class Replica:
             return
         started = time.perf_counter_ns()
         waiting.accepts = request.accepts
-        if request.content is MediaType.RECORDS:
-            waiting.decoded = records.decode(body)
-        elif request.content is MediaType.ARROW:
+        if request.content is MediaType.ARROW:
             waiting.decoded = arrow.decode(body)
         else:
-            waiting.decoded, is_records = tensors.decode(body)
-            if is_records and request.accepts is MediaType.TENSORS:
+            waiting.decoded, is_records = self._decode_bulk(waiting) or _decode_json(request.content, body)
+            if is_records and request.content is request.accepts is MediaType.TENSORS:
                 waiting.accepts = MediaType.RECORDS
         waiting.parse_ns = time.perf_counter_ns() - started
+
+    def _decode_bulk(self, waiting: Waiting) -> tuple[Decoded, bool] | None:
+        """Return the columns of many rows of lists of numbers, None when it is anything else."""
+        request = waiting.request
+        if not waiting.is_large or self._joiner is None or request.accepts is MediaType.ARROW:
+            return None
+        is_echoed = request.accepts is MediaType.RECORDS and self._writer.repeats(request)
+        found = bulk.decode(waiting.body, self._joiner.uses, is_echoed=is_echoed)
+        if found is not None and found[1] is (request.content is MediaType.RECORDS):
+            return found
+        return None
 
     def _answered(self, together: Sequence[Waiting]) -> list[tuple[Answered, Buffer]]:
         """Run and log requests as one, and return the answer to each."""
@@ -198,3 +208,8 @@ class Replica:
                 f"The inference could not be logged, so it was not answered: {error.strerror}.",
                 hint="Free space on the disk that holds the data directory.",
             ) from error
+
+
+def _decode_json(content: MediaType, body: Buffer) -> tuple[Decoded, bool]:
+    """Return the columns of a JSON body, and whether they are records."""
+    return (records.decode(body), True) if content is MediaType.RECORDS else tensors.decode(body)

@@ -6,6 +6,7 @@ a model is tried when it is loaded: made-up rows are run one by one, and togethe
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Protocol
 
@@ -22,6 +23,8 @@ _OPEN_LENGTH = 4
 """What stands for a length that the model leaves open."""
 _MOST_CELLS = 4_000_000
 """Of the made-up rows; trying a model with larger ones would take longer than loading it."""
+_LONGEST_S = 1.0
+"""Of processor time; a trial that takes longer is given up: a model so slow gains nothing from more rows at once."""
 _SPREADS = (0.1, 1.0, 100.0)
 
 
@@ -45,9 +48,14 @@ def mixed(runtime: Runtime) -> str | None:
     )
     if cells > _MOST_CELLS:
         return f"its rows are too large to be tried: {cells // _ROWS} values each"
+    until = time.process_time() + _LONGEST_S
     try:
         for feeds in _made_up(runtime.signature.inputs):
-            singly = [runtime.run({name: feed[row : row + 1] for name, feed in feeds.items()}) for row in range(_ROWS)]
+            singly = []
+            for row in range(_ROWS):
+                singly.append(runtime.run({name: feed[row : row + 1] for name, feed in feeds.items()}))
+                if time.process_time() > until:
+                    return f"trying it took longer than {_LONGEST_S:g} s"
             for order in (slice(None), slice(None, None, -1)):
                 together = runtime.run({name: np.ascontiguousarray(feed[order]) for name, feed in feeds.items()})
                 for name, output in together.items():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from traitlets import Bool, Dict, Enum, Float, Int, List, Unicode, default
 from jupyter_wallaroo import __version__
 from jupyter_wallaroo.errors import Unavailable, WallarooError
 from jupyter_wallaroo.server.body_room import BodyRoom
+from jupyter_wallaroo.server.crowds import expect_crowds
 from jupyter_wallaroo.server.events import EventBus
 from jupyter_wallaroo.server.fast_path.router import FastPath
 from jupyter_wallaroo.server.handlers.base import API_PATH, ROOT_PATH
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from jupyter_wallaroo.services.services import Services, Settings
     from jupyter_wallaroo.services.task_tokens import TaskGrant
+    from jupyter_wallaroo.supervisor.ray_launcher import RaySettings
     from jupyter_wallaroo.types.tally import Tally
 
 ACTIVITY_PERIOD_S = 30.0
@@ -180,6 +181,24 @@ class WallarooApp(ExtensionApp):
         help="Environments of Python by the image_name that stands for them in the kernelspecs of sessions' projects; "
         "one that is not here is taken for a path or a registered kernelspec.",
     )
+    launcher = Enum(
+        ["local", "ray"],
+        "local",
+        config=True,
+        help="Where engine processes run: 'local', on this machine, or 'ray', on the nodes of a Ray cluster, which "
+        "need the same version of jupyter-wallaroo[ray] as this server.",
+    )
+    ray_address = Unicode(
+        "auto",
+        config=True,
+        help="The Ray cluster, as ray.init takes it: 'host:6379' from a machine that belongs to it, or 'auto'.",
+    )
+    ray_namespace = Unicode(config=True, help="The namespace of the server's actors. Default: one of their own.")
+    ray_token = Unicode(
+        config=True,
+        help="The token of a cluster with token authentication. Default: as Ray finds it (RAY_AUTH_TOKEN, "
+        "RAY_AUTH_TOKEN_PATH, ~/.ray/auth_token).",
+    )
     drain_time_limit_s = Float(
         5.0, min=0.0, config=True, help="Seconds that requests under way may take to finish when the server stops."
     )
@@ -274,9 +293,7 @@ class WallarooApp(ExtensionApp):
         self.receiving.watch()
         self._show_metrics()
         await self._apply_pipelines(serverapp, self._services, settings.internal_url)
-        # What is here now stays for as long as the server does. Looking through it again whenever a long list was made
-        # held the loop for 160 ms (280,000 objects, most of them Jupyter's).
-        gc.freeze()
+        expect_crowds(serverapp)
         self.log.info("wallaroo: serving at %s", local_url(serverapp, API_PATH))
 
     async def stop_extension(self) -> None:
@@ -346,7 +363,15 @@ class WallarooApp(ExtensionApp):
                 ),
             ),
             task_days=self.task_log_days,
+            ray=self._ray(),
         )
+
+    def _ray(self) -> RaySettings | None:
+        from jupyter_wallaroo.supervisor.ray_launcher import RaySettings
+
+        if self.launcher != "ray":
+            return None
+        return RaySettings(address=self.ray_address, namespace=self.ray_namespace, token=self.ray_token)
 
     def _watch_doors(self, serverapp: ServerApp, services: Services) -> None:
         """Decide who may use the doors that replicas answer themselves, and count what they answer as all else."""

@@ -64,6 +64,8 @@ from jupyter_wallaroo.store.db import Store
 from jupyter_wallaroo.store.secrets import Keyring
 from jupyter_wallaroo.supervisor.doorway import Doors
 from jupyter_wallaroo.supervisor.environments import Environments
+from jupyter_wallaroo.supervisor.launch import LocalLauncher
+from jupyter_wallaroo.supervisor.ray_launcher import RayLauncher, RaySettings
 from jupyter_wallaroo.supervisor.spec import Limits, Resources
 from jupyter_wallaroo.supervisor.supervisor import Supervisor
 from jupyter_wallaroo.supervisor.task_folders import TaskFolders
@@ -102,6 +104,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     tasks: TaskSettings
     task_runs: RunSettings
     task_days: int
+    ray: RaySettings | None = None
+    """The cluster that replicas run on; None: they run on this machine."""
 
 
 class Services:
@@ -142,7 +146,7 @@ class Services:
         self._blobs = Blobs(directory.blobs)
         self._archives = Blobs(directory.archives)
         self._arena = Arena(settings.body_budget)
-        self.doors = _doors(settings) if settings.direct_inference else None
+        self.doors = _doors(settings) if settings.direct_inference and settings.ray is None else None
         limits = Limits(
             queue=settings.queue_limit,
             load_s=settings.load_time_limit_s,
@@ -157,7 +161,8 @@ class Services:
         archive = Archive(
             directory=str(directory.logs), max_bytes=settings.log_max_bytes, max_age_s=settings.log_max_age_s
         )
-        self.supervisor = Supervisor(limits, archive, notify)
+        launcher = RayLauncher(settings.ray, limits) if settings.ray else LocalLauncher(limits)
+        self.supervisor = Supervisor(limits, archive, notify, launcher)
         self.users = UserService(self._store)
         self.workspaces = WorkspaceService(self._store)
         environments = Environments(directory.environments)
@@ -383,11 +388,12 @@ class Services:
         """Return how the server is, counted from its processes."""
         deployments, running, wanted = self.supervisor.counts()
         return Health(
-            status="ok" if running == wanted else "degraded",
+            status="ok" if running == wanted and self.supervisor.launcher.is_ready else "degraded",
             version=__version__,
             deployments=deployments,
             replicas_running=running,
             replicas_wanted=wanted,
+            launcher=self.supervisor.launcher.state,
         )
 
 

@@ -12,6 +12,7 @@ import msgspec
 from jupyter_wallaroo.engine.arena import Region
 from jupyter_wallaroo.engine.frames import Buffer
 from jupyter_wallaroo.errors import Conflict, EngineFailure, NotFound, Unavailable
+from jupyter_wallaroo.supervisor.launch import Launcher
 from jupyter_wallaroo.supervisor.relay import Relay
 from jupyter_wallaroo.supervisor.replica import Replica, pod_suffix
 from jupyter_wallaroo.supervisor.spec import DeploymentSpec, Limits, OnRefused
@@ -34,8 +35,8 @@ class Deployment:
         What to run.
     limits
         What holds for every deployment.
-    starts
-        Shared by all replicas of the server, see `Replica`.
+    launcher
+        Starts the processes of its replicas.
     notify
         Told when its status, version or number of running replicas changes.
     refused
@@ -43,7 +44,7 @@ class Deployment:
     """
 
     def __init__(
-        self, spec: DeploymentSpec, limits: Limits, starts: asyncio.Semaphore, notify: Notify, refused: OnRefused
+        self, spec: DeploymentSpec, limits: Limits, launcher: Launcher, notify: Notify, refused: OnRefused
     ) -> None:
         self.spec = spec
         self.lb_name = f"engine-lb-{self._hash(spec)}-{pod_suffix()}"
@@ -54,7 +55,7 @@ class Deployment:
         self.taken = 0
         """How many requests ever came."""
         self._limits = limits
-        self._starts = starts
+        self._launcher = launcher
         self._refused = refused
         self._waiting: list[asyncio.Future[None]] = []
         self._in_flight = 0
@@ -81,7 +82,9 @@ class Deployment:
 
     def _make(self, spec: DeploymentSpec, count: int) -> list[Replica]:
         names = [f"engine-{self._hash(spec)}-{pod_suffix()}" for _ in range(count)]
-        return [Replica(name, spec, self._limits, self._starts, self._changed, doorway=self.doorway) for name in names]
+        return [
+            Replica(name, spec, self._limits, self._launcher, self._changed, doorway=self.doorway) for name in names
+        ]
 
     @staticmethod
     def _serve(replicas: list[Replica]) -> None:
@@ -90,8 +93,13 @@ class Deployment:
 
     @property
     def direct_url(self) -> str | None:
-        """The address of its own port that takes inferences, None when it has none."""
-        if self.doorway is None or self._limits.doors is None:
+        """The address of its own port that takes inferences, None when it has none.
+
+        Nor when all replicas may end, and nobody would answer there: then a request to the server starts one.
+        """
+        scaling = self.spec.resources.autoscale
+        may_end = scaling is not None and not scaling.minimum
+        if self.doorway is None or self._limits.doors is None or may_end:
             return None
         return self.doorway.address + self._limits.doors.path(self.spec.name)
 
@@ -228,6 +236,8 @@ class Deployment:
             raise Conflict(f"Deployment {self.spec.name!r} is in state Error: {reasons}", hint="Undeploy and mend it.")
         if status is Status.ERROR:
             raise Unavailable(f"Deployment {self.spec.name!r} is in state Error: {reasons}", retry_after_s=30)
+        if self.replicas and all(replica.is_waiting for replica in self.replicas):
+            raise Unavailable(f"Deployment {self.spec.name!r} is in state Starting: {reasons}", retry_after_s=5)
         if not self._has_run:
             raise Unavailable(f"Deployment {self.spec.name!r} is in state Starting; try again when it is Running.")
 
@@ -244,6 +254,13 @@ class Deployment:
             if not waiter.done():
                 waiter.set_result(None)
         self.tell()
+
+    @property
+    def delay(self) -> str | None:
+        """Why a replacement cannot come up yet, None when nothing keeps it from doing so."""
+        waiting = (replica.reason for replica in self._fresh if replica.is_waiting)
+        reason = next(waiting, None)
+        return f"Its next version is waiting: {reason}" if reason else None
 
     async def _settled(self, replicas: list[Replica]) -> None:
         while any(replica.status is Status.STARTING for replica in replicas):
@@ -292,9 +309,9 @@ class Deployment:
 
     @property
     def may_scale(self) -> bool:
-        """Whether it is neither ending nor broken, nor about to be replaced by as many replicas as there are now."""
+        """Whether its load says anything: it answers, or nobody asks it, and it is not about to be replaced."""
         is_replacing = self._replacing is not None and not self._replacing.done()
-        return not (self._is_closing or is_replacing or self.status is Status.ERROR)
+        return not (self._is_closing or is_replacing) and (self.pick() is not None or not self.replicas)
 
     def hold(self, reason: str | None) -> None:
         """Note why there are fewer replicas than the load calls for, None when there are enough."""
@@ -310,7 +327,22 @@ class Deployment:
         self._serve(more)
         if surplus:
             self._retire(surplus)
+        self._watch_doorway()
         self.tell()
+
+    def _watch_doorway(self) -> None:
+        """Start a replica for whoever connects while there is none: the connection waits, and is not refused."""
+        if self.doorway is None or not self.doorway.is_open:
+            return
+        loop, listener = asyncio.get_running_loop(), self.doorway.listener.fileno()
+        loop.remove_reader(listener)
+        if not self.replicas and not self._is_closing:
+            loop.add_reader(listener, self.scale, 1)
+
+    def _close_doorway(self) -> None:
+        if self.doorway is not None and self.doorway.is_open:
+            asyncio.get_running_loop().remove_reader(self.doorway.listener.fileno())
+            self.doorway.close()
 
     async def _replace(self, spec: DeploymentSpec) -> None:
         self.refusal = None
@@ -335,6 +367,7 @@ class Deployment:
         self.held = None
         old, self.replicas, self.spec = self.replicas, fresh, spec
         self._serve(fresh)
+        self._watch_doorway()
         self._changed()
         self._retire(old)
 
@@ -357,11 +390,12 @@ class Deployment:
     def check(self, now: float) -> None:
         """Look after every process of this deployment."""
         for replica in (*self.replicas, *self._fresh):
-            replica.check(now)
+            self.taken += replica.check(now)
 
     async def stop(self, *, drain_s: float = DRAIN_LIMIT_S) -> None:
         """Take no more requests, let those under way finish for ``drain_s`` seconds, end the processes."""
         self._is_closing = True
+        self._watch_doorway()
         if self._replacing is not None:
             self._replacing.cancel()
             await asyncio.gather(self._replacing, return_exceptions=True)
@@ -369,8 +403,7 @@ class Deployment:
             draining = (replica.until_idle(idle_s=0.0) for replica in self.replicas)
             await asyncio.wait_for(asyncio.gather(self._idle.wait(), *draining), drain_s)
         await self._stop(self.replicas)
-        if self.doorway is not None:
-            self.doorway.close()
+        self._close_doorway()
         if self._retiring:
             await asyncio.wait(self._retiring)
 

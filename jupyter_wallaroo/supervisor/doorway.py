@@ -39,6 +39,11 @@ class Doorway:
         self.token = Secret(secrets.token_urlsafe(TOKEN_BYTES))
         """What opens it, until the deployment ends."""
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it was not closed yet."""
+        return self.listener.fileno() >= 0
+
     def close(self) -> None:
         """Give the port back; replicas that still accept on it are ended beside this."""
         self.listener.close()

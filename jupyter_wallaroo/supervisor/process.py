@@ -266,7 +266,8 @@ class EngineProcess:
         self._last_number += 1
         region = body if isinstance(body, Region) else None
         self._calls[self._last_number] = Call(taker, deadline, region)
-        self._connection.send(self._last_number, kind, head, b"" if isinstance(body, Region) else body)
+        sent = b"" if isinstance(body, Region) else body
+        self._connection.send(self._last_number, kind, head, sent, is_more=len(self._calls) > 1)
 
     def frame_received(self, number: int, kind: int, head: bytes, body: Buffer) -> None:
         """Match an answer with its call (the connection calls this)."""

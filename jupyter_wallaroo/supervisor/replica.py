@@ -12,19 +12,15 @@ import msgspec
 
 from jupyter_wallaroo.engine.arena import Region
 from jupyter_wallaroo.engine.frames import Buffer, Kind
-from jupyter_wallaroo.errors import DeadlineExceeded, InvalidModel, WallarooError
+from jupyter_wallaroo.errors import DeadlineExceeded, InvalidModel, Unavailable, WallarooError
 from jupyter_wallaroo.supervisor.doorway import Doorway
+from jupyter_wallaroo.supervisor.launch import Launcher, Unit
 from jupyter_wallaroo.supervisor.process import EngineGone, EngineProcess, OnChange, forget
-from jupyter_wallaroo.supervisor.processors import thread_variables, threads
-from jupyter_wallaroo.supervisor.sidekick import SidekickProcess
 from jupyter_wallaroo.supervisor.spec import DeploymentSpec, Limits
 from jupyter_wallaroo.supervisor.taker import Taker
 from jupyter_wallaroo.types.deployment import Status
 from jupyter_wallaroo.types.door import Retire
 from jupyter_wallaroo.types.plan import Plan
-
-MEMORY_HEADROOM_BYTES = 2**30
-"""What the address space may be larger than the memory limit: libraries map more than they use."""
 
 BACK_OFF_S = (0.0, 0.0, 0.25, 0.5, 1.0, 1.0, 2.0, 5.0, 10.0, 30.0)
 CRASH_WINDOW_S = 60.0
@@ -53,8 +49,8 @@ class Replica:
         ``engine-<hash>-<rand>``.
     spec, limits
         What it runs, and how.
-    starts
-        Limits how many processes of the server load models at the same time.
+    launcher
+        Starts its processes.
     changed
         Called whenever `status` may have changed.
     doorway
@@ -66,7 +62,7 @@ class Replica:
         name: str,
         spec: DeploymentSpec,
         limits: Limits,
-        starts: asyncio.Semaphore,
+        launcher: Launcher,
         changed: OnChange,
         *,
         doorway: Doorway | None,
@@ -79,13 +75,14 @@ class Replica:
         self.restarts = 0
         """How many processes it lost and replaced by another."""
         self.is_refused = False
+        self.is_waiting = False
+        """Whether it cannot start before something else happens, such as room on a node; `reason` says what."""
         self._phase = Status.STARTING
         self._spec = spec
         self._limits = limits
-        self._starts = starts
+        self._launcher = launcher
         self._changed = changed
-        self._process: EngineProcess | None = None
-        self.sidekicks: list[SidekickProcess] = []
+        self._unit: Unit | None = None
         self._crashes: deque[float] = deque()
         self._served = False
         self._task = asyncio.get_running_loop().create_task(self._keep_running())
@@ -103,20 +100,24 @@ class Replica:
     @property
     def status(self) -> Status:
         """Running only while there is a process with its models loaded; Error when it has given up or is about to."""
-        if self._phase is Status.RUNNING and self.pid is None:
+        if self._phase is Status.RUNNING and self.unit is None:
             return Status.STARTING
         return self._phase
 
     @property
-    def pid(self) -> int | None:
-        """The process id, None while there is no process."""
-        return self._process.pid if self._process and self._process.is_alive else None
+    def unit(self) -> Unit | None:
+        """Its processes, None while the engine's does not live."""
+        return self._unit if self._unit is not None and self._unit.process.is_alive else None
+
+    @property
+    def _process(self) -> EngineProcess | None:
+        """The engine's, or the last one that was."""
+        return self._unit.process if self._unit is not None else None
 
     @property
     def pids(self) -> list[int]:
-        """The ids of its processes, as far as there are any: its own and its sidekicks'."""
-        found = [self.pid, *(sidekick.process.pid for sidekick in self.sidekicks)]
-        return [pid for pid in found if pid is not None]
+        """The ids of those of its processes that do its work on this machine."""
+        return self.unit.pids if self.unit is not None else []
 
     def send(self, head: bytes, body: Buffer | Region, deadline: float, taker: Taker[bytes]) -> None:
         """Send an inference, whose outcome is told to ``taker``; only while `status` is running."""
@@ -150,36 +151,31 @@ class Replica:
             process.call(Kind.RETIRE, _encode(Retire(idle_s=idle_s)), b"", until).add_done_callback(forget)
         await process.until_idle()
 
-    def count(self) -> None:
-        """Tell what was counted at its door since the last time."""
+    def count(self) -> int:
+        """Tell what was counted at its door since the last time, and return how many requests that were."""
         board = self._process.scoreboard if self._process is not None else None
         counted = self._limits.doors.counted if self._limits.doors is not None else None
-        if board is not None and counted is not None:
-            tally = board.take()
-            if tally is not None:
-                counted(self._spec.pipeline_id, tally)
+        tally = board.take() if board is not None and counted is not None else None
+        if tally is None or counted is None:
+            return 0
+        counted(self._spec.pipeline_id, tally)
+        return tally.total
 
-    def check(self, now: float) -> None:
-        """Look after the process: overdue calls, signs of life, memory."""
-        process = self._process
-        self.count()
-        if process is None or not process.is_alive:
-            return
-        process.check(now)
-        for sidekick in self.sidekicks:
-            sidekick.check()
-        limit = self._spec.resources.memory_bytes
-        if limit and process.resident_bytes() > limit:
-            process.kill_for_memory(limit)
+    def check(self, now: float) -> int:
+        """Look after its processes; return how many requests its door answered."""
+        answered = self.count()
+        if self._unit is not None:
+            self._unit.check(now)
+        return answered
 
     async def stop(self) -> None:
         """End the process and do not start it again."""
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
-        if self._process is not None:
-            await self._process.stop()
+        if self._unit is not None:
+            await self._unit.process.stop()
             self.count()
-        await self._end_sidekicks()
+            await self._unit.end()
 
     async def _keep_running(self) -> None:
         while True:
@@ -211,53 +207,45 @@ class Replica:
         WallarooError
             The models cannot be loaded; trying again would not help.
         """
+        unit = None
         try:
-            async with self._starts:
+            async with self._launcher.start(self.name, self._spec, self._doorway, self._wait) as unit:
+                self._unit = unit
+                unit.process.asked = self._decide
+                self.is_waiting = False
                 try:
-                    process = await self._start()
-                except OSError as error:
-                    return f"it could not be started ({error.strerror})"
-                try:
-                    await self._load(process)
+                    await self._load(unit)
                 except EngineGone:
-                    await self._end_if_lost_beside(process)
-                    return await process.wait()
+                    await self._end_if_lost_beside(unit)
+                    return await unit.process.wait()
                 except WallarooError:
-                    await process.stop()
+                    await unit.process.stop()
                     raise
                 except asyncio.CancelledError:
-                    process.kill("it was stopped")
+                    unit.process.kill("it was stopped")
                     raise
             self._set(Status.RUNNING, None)
             self.has_run = True
             if self._serves:
                 self.serve()
             loaded = time.monotonic()
-            reason = await self._first_end(process)
+            reason = await self._first_end(unit)
             self._served = time.monotonic() - loaded > SERVED_S
             return reason
+        except OSError as error:
+            return f"it could not be started ({error.strerror or error})"
+        except EngineGone as gone:
+            return gone.reason
+        except Unavailable as error:
+            return error.message.rstrip(".")
         finally:
             self.count()
-            await self._end_sidekicks()
+            if unit is not None:
+                await unit.end()
 
-    async def _start(self) -> EngineProcess:
-        for spec in self._spec.sidekicks:
-            self.sidekicks.append(await SidekickProcess.start(spec, self._limits.sidekick_directory))
-        memory_bytes = self._spec.resources.memory_bytes
-        peers = [sidekick.peer for sidekick in self.sidekicks]
-        self._process = await EngineProcess.start(
-            "replica",
-            self._limits.work_directory,
-            memory_bytes=memory_bytes + MEMORY_HEADROOM_BYTES if memory_bytes else 0,
-            arena=self._limits.arena,
-            peers=peers,
-            listener=self._doorway.listener if self._doorway is not None else None,
-            variables=thread_variables(threads(self._spec.resources.cpus)),
-        )
-        self._process.asked = self._decide
-        for peer in peers:
-            peer.close()
-        return self._process
+    def _wait(self, reason: str) -> None:
+        self.is_waiting = True
+        self._set(Status.STARTING, reason)
 
     async def _decide(self, question: bytes) -> bytes:
         """Answer what its door asks about a token."""
@@ -266,7 +254,7 @@ class Replica:
         assert doors is not None, "it has a door"
         return digest + int(await doors.verdict(self._spec.pipeline_id, token)).to_bytes(2)
 
-    async def _load(self, process: EngineProcess) -> None:
+    async def _load(self, unit: Unit) -> None:
         """Have every process load what it runs.
 
         Raises
@@ -277,8 +265,8 @@ class Replica:
             A model cannot be loaded, or not in time; says which.
         """
         limit_s = self._limits.load_s
-        calls = {sidekick.load(limit_s): repr(sidekick.spec.model.name) for sidekick in self.sidekicks}
-        own = process.call(Kind.LOAD, _encode(self._plan()), b"", time.monotonic() + limit_s)
+        calls = {sidekick.load(limit_s): repr(sidekick.spec.model.name) for sidekick in unit.sidekicks}
+        own = unit.process.call(Kind.LOAD, _encode(self._plan(unit.threads)), b"", time.monotonic() + limit_s)
         calls[own] = "the engine's own models"
         try:
             done, late = await asyncio.wait(calls, timeout=limit_s, return_when=asyncio.FIRST_EXCEPTION)
@@ -295,34 +283,30 @@ class Replica:
                 hint="Have the model do less when it is loaded, or raise WallarooApp.load_time_limit_s.",
             )
 
-    async def _first_end(self, process: EngineProcess) -> str:
+    async def _first_end(self, unit: Unit) -> str:
         """Wait until the replica or one of its sidekicks has ended; none of them goes on without the others."""
         loop = asyncio.get_running_loop()
-        waiting = [loop.create_task(beside.process.wait()) for beside in self.sidekicks]
-        own = loop.create_task(process.wait())
+        waiting = [loop.create_task(beside.process.wait()) for beside in unit.sidekicks]
+        own = loop.create_task(unit.process.wait())
         try:
             await asyncio.wait([own, *waiting], return_when=asyncio.FIRST_COMPLETED)
             if not own.done():
-                await self._end_if_lost_beside(process)
+                await self._end_if_lost_beside(unit)
             return await own
         finally:
             for task in (own, *waiting):
                 task.cancel()
 
-    async def _end_if_lost_beside(self, process: EngineProcess) -> None:
+    async def _end_if_lost_beside(self, unit: Unit) -> None:
         """End the engine's process when one of its sidekicks has ended, and have it say which and how that came."""
-        for sidekick in self.sidekicks:
+        for sidekick in unit.sidekicks:
             if not sidekick.process.is_alive:
                 how = await sidekick.process.wait()
                 reason = f"the sidekick of model {sidekick.spec.model.name!r} was lost: {how}"
-                process.end_for(reason, is_memory=sidekick.process.was_too_large)
+                unit.process.end_for(reason, is_memory=sidekick.process.was_too_large)
                 return
 
-    async def _end_sidekicks(self) -> None:
-        ending, self.sidekicks = self.sidekicks, []
-        await asyncio.gather(*(sidekick.end() for sidekick in ending))
-
-    def _plan(self) -> Plan:
+    def _plan(self, threads: int) -> Plan:
         spec = self._spec
         return Plan(
             pipeline_name=spec.pipeline_name,
@@ -331,7 +315,7 @@ class Replica:
             steps=spec.steps,
             journal_directory=spec.journal_directory,
             replica=self.name,
-            threads=threads(spec.resources.cpus),
+            threads=threads,
             is_logged=self._limits.is_logged,
             durability=self._limits.durability,
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from jupyter_wallaroo.supervisor.deployment import Deployment
+from jupyter_wallaroo.supervisor.doorway import LOOPBACK
 from jupyter_wallaroo.supervisor.process_table import cpu_seconds
 from jupyter_wallaroo.supervisor.processors import processors, used_s
 from jupyter_wallaroo.supervisor.replica import Replica
@@ -23,7 +24,6 @@ from jupyter_wallaroo.types.deployment import (
     Status,
 )
 
-LOOPBACK = "127.0.0.1"
 _PHASE = {Status.RUNNING: "Running", Status.STARTING: "Pending", Status.ERROR: "Failed"}
 
 
@@ -34,7 +34,7 @@ def of(deployment: Deployment) -> DeploymentStatus:
     """
     engines = [_engine(replica, deployment.spec) for replica in deployment.replicas]
     details = [replica.reason for replica in deployment.replicas if replica.reason]
-    details += [note for note in (deployment.refusal, deployment.held) if note]
+    details += [note for note in (deployment.refusal, deployment.held, deployment.delay) if note]
     news, scaling = deployment.news(), deployment.spec.resources.autoscale
     return DeploymentStatus(
         status=deployment.status,
@@ -62,19 +62,20 @@ def _engine(replica: Replica, spec: DeploymentSpec) -> EngineStatus:
         ModelStatus(name=model.name, version=model.version, sha=model.sha, status=replica.status)
         for model in spec.models
     ]
+    ip = _ip(replica)
     info = PodInfo(
         name=replica.name,
-        ip=LOOPBACK,
+        ip=ip,
         status=_PHASE[replica.status],
         health=replica.status,
         reason=replica.reason,
         details=[],
-        labels={"pid": str(replica.pid)} if replica.pid else {},
+        labels=replica.unit.labels if replica.unit else {},
         required_cpu=f"{spec.resources.cpus:g}",
         required_memory=f"{spec.resources.memory_bytes // 2**20}Mi" if spec.resources.memory_bytes else None,
     )
     return EngineStatus(
-        ip=LOOPBACK,
+        ip=ip,
         name=replica.name,
         status=_PHASE[replica.status],
         reason=replica.reason,
@@ -87,17 +88,19 @@ def _engine(replica: Replica, spec: DeploymentSpec) -> EngineStatus:
 
 def _sidekick(replica: Replica, spec: SidekickSpec) -> PodStatus:
     """Return the entry of one model beside one replica: they start, run and end together."""
-    process = next((found.process for found in replica.sidekicks if found.spec is spec), None)
+    beside = replica.unit.sidekicks if replica.unit else []
+    process = next((found.process for found in beside if found.spec is spec), None)
     name = f"engine-sidekick-{spec.uid}-{replica.name.removeprefix('engine-')}"
+    ip = _ip(replica)
     return PodStatus(
-        ip=LOOPBACK,
+        ip=ip,
         name=name,
         status=_PHASE[replica.status],
         reason=replica.reason,
         details=[],
         info=PodInfo(
             name=name,
-            ip=LOOPBACK,
+            ip=ip,
             status=_PHASE[replica.status],
             health=replica.status,
             reason=replica.reason,
@@ -107,6 +110,10 @@ def _sidekick(replica: Replica, spec: SidekickSpec) -> PodStatus:
             required_memory=f"{spec.resources.memory_bytes // 2**20}Mi" if spec.resources.memory_bytes else None,
         ),
     )
+
+
+def _ip(replica: Replica) -> str:
+    return replica.unit.ip if replica.unit else LOOPBACK
 
 
 def _load_balancer(name: str) -> PodStatus:

@@ -13,6 +13,7 @@ from jupyter_wallaroo.supervisor.analyst import AnalystProcess
 from jupyter_wallaroo.supervisor.archivist import ArchivistProcess
 from jupyter_wallaroo.supervisor.autoscaler import Autoscaler
 from jupyter_wallaroo.supervisor.deployment import Deployment
+from jupyter_wallaroo.supervisor.launch import Launcher
 from jupyter_wallaroo.supervisor.process import EngineGone
 from jupyter_wallaroo.supervisor.spec import DeploymentSpec, Limits, OnRefused
 from jupyter_wallaroo.types.deployment import Status
@@ -23,7 +24,6 @@ _log = logging.getLogger(__name__)
 
 CHECK_PERIOD_S = 0.25
 ARCHIVE_PERIOD_S = 5.0
-SIMULTANEOUS_STARTS = 2
 
 
 class Supervisor:
@@ -37,17 +37,19 @@ class Supervisor:
         Where the logs lie and how long they are kept.
     notify
         Told of every change of a deployment.
+    launcher
+        Starts the processes of replicas.
     """
 
-    def __init__(self, limits: Limits, archive: Archive, notify: Notify) -> None:
+    def __init__(self, limits: Limits, archive: Archive, notify: Notify, launcher: Launcher) -> None:
         self.archivist = ArchivistProcess(limits.work_directory)
         self.analyst = AnalystProcess(limits.work_directory)
         self.on_refused: OnRefused | None = None
         """Told when a replacement does not come up."""
         self._limits = limits
         self._archive = archive
+        self.launcher = launcher
         self._autoscaler = Autoscaler(limits.autoscaled_replicas)
-        self._starts = asyncio.Semaphore(SIMULTANEOUS_STARTS)
         self.log_bytes: dict[str, int] = {}
         """What the log of each pipeline takes on disk, by the name of its directory, as last looked at."""
         self._notify = notify
@@ -58,6 +60,7 @@ class Supervisor:
 
     def start(self, specs: Iterable[DeploymentSpec]) -> None:
         """Begin to watch, and bring back what was wanted when the server last ended."""
+        self.launcher.open()
         for spec in specs:
             self.apply(spec)
         loop = asyncio.get_running_loop()
@@ -74,7 +77,7 @@ class Supervisor:
         running = self._deployments.get(spec.id)
         if running is not None:
             return running.replace(spec)
-        self._deployments[spec.id] = Deployment(spec, self._limits, self._starts, self._notify, self._refused)
+        self._deployments[spec.id] = Deployment(spec, self._limits, self.launcher, self._notify, self._refused)
         return []
 
     def _refused(self, refused: DeploymentSpec, running: DeploymentSpec) -> None:
@@ -130,7 +133,7 @@ class Supervisor:
         await asyncio.gather(*(deployment.stop(drain_s=drain_s) for deployment in deployments))
         if self._ending:
             await asyncio.wait(self._ending, timeout=drain_s)
-        await asyncio.gather(self.archivist.stop(), self.analyst.stop())
+        await asyncio.gather(self.archivist.stop(), self.analyst.stop(), self.launcher.close())
 
     async def _check(self) -> None:
         while True:
@@ -138,6 +141,7 @@ class Supervisor:
             now = time.monotonic()
             for deployment in self._deployments.values():
                 deployment.check(now)
+            self.launcher.check(now)
             self._autoscaler.check(self._deployments.values(), now)
             self.archivist.check(now)
             self.analyst.check(now)

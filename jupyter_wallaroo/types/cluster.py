@@ -90,6 +90,7 @@ class Connect(Struct, frozen=True, kw_only=True):
     secret: bytes
     models: list[PlannedModel]
     sidekicks: list[BesideSpec]
+    cpus: float
     memory_bytes: int
     load_s: float
     journal_directory: str
@@ -97,9 +98,10 @@ class Connect(Struct, frozen=True, kw_only=True):
 
 
 class Connected(Struct, frozen=True, kw_only=True):
-    """The engine's process id on its node."""
+    """The engine's process id on its node, and how many threads it may compute with there."""
 
     pid: int
+    threads: int
 
 
 class Files(Struct, frozen=True, kw_only=True):
@@ -126,15 +128,17 @@ class Begin(Struct, frozen=True, kw_only=True):
     """The engine is to be started, its sidekicks first; ``interpreter`` is the server's own Python."""
 
     sidekicks: list[BesideSpec]
+    cpus: float
     memory_bytes: int
     load_s: float
     interpreter: str
 
 
 class Begun(Struct, frozen=True, kw_only=True):
-    """The engine runs; ``monotonic`` is the node's clock, in seconds."""
+    """The engine runs, on so many threads; ``monotonic`` is the node's clock, in seconds."""
 
     pid: int
+    threads: int
     monotonic: float
 
 

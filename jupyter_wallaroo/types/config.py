@@ -24,3 +24,5 @@ class Health(Struct, frozen=True, kw_only=True):
     deployments: int
     replicas_running: int
     replicas_wanted: int
+    launcher: str = ""
+    """Where replicas run, and why not when they cannot."""

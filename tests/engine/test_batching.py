@@ -39,6 +39,7 @@ from jupyter_wallaroo.types.plan import (
     SelectStep,
 )
 from jupyter_wallaroo.types.rule import Column, Literal, Operation, Rule
+from tests import models
 from tests.engine import graphs
 from tests.engine.graphs import FLOAT, INT64, STRING, helper, numpy_helper, planned, value
 from tests.engine.submitting import Outcome, Sent, runs_logged, together, values_of
@@ -414,3 +415,10 @@ def test_why_a_model_is_not_run_with_others_is_said() -> None:
     assert mixed(OnnxRuntime(graphs.forgetful(), "m")) == "the first dimension of 'y' is not free: [1, 2]"
     for file in (net(), softmax(1), graphs.two_inputs(), graphs.identity(STRING, 1), graphs.identity(INT64)):
         assert mixed(OnnxRuntime(file, "m")) is None
+
+
+def test_a_slow_model_is_not_tried_for_long() -> None:
+    """Its deployment would wait for a trial that gains it nothing."""
+    started = time.process_time()
+    assert mixed(OnnxRuntime(models.slow(turns=1_000_000), "m")) == "trying it took longer than 1 s"
+    assert time.process_time() - started < 5, "45 rows would be 15 seconds of work"

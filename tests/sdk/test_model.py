@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from jupyter_wallaroo.sdk import Client, Framework
 from jupyter_wallaroo.sdk.model import Model
 from jupyter_wallaroo.sdk.model_version import ModelVersions
 from jupyter_wallaroo.sdk.object import EntityNotFoundError, ModelConversionError, ModelRefused
+from jupyter_wallaroo.types import model as wire
 from tests import framework_models, models
 from tests.sdk.conftest import unique
 
@@ -56,6 +58,23 @@ def test_configure_returns_the_version_and_takes_effect(wl: Client, model_file: 
     assert wl.get_model("configured").config().id() == version.config().id()
     with pytest.raises(InvalidRequest, match="one column name per input"):
         version.configure(tensor_fields=["a", "b"])
+
+
+def test_a_model_waits_for_others_as_it_is_configured(wl: Client, model_file: Path) -> None:
+    """The delay arrives where requests are put together; what cannot be is refused before it is stored."""
+    version = wl.upload_model(unique("waiting"), model_file)
+    version.configure(dynamic_batching_config={"max_batch_delay_ms": 250, "batch_size_target": 4})
+    request = wire.GetModelConfig(model_id=version.id())
+    stored = wl.api.call("models/get_config_by_id", request, wire.GotModelConfig).model_config.dynamic_batching_config
+    assert stored == {"max_batch_delay_ms": 250, "batch_size_target": 4, "batch_size_limit": None}
+    pipeline = wl.build_pipeline(unique("waiting")).add_model_step(version).deploy()
+    started = time.monotonic()
+    assert pipeline.infer(pd.DataFrame({"x": [[1.0, 2.0, 3.0]]}))["out.y"][0] == [6.0]
+    assert time.monotonic() - started >= 0.25
+    pipeline.undeploy()
+    for wrong in ({"max_batch_delay_ms": -1}, {"batch_size_limit": 0}, {"batch_size_target": "4"}):
+        with pytest.raises(InvalidRequest, match="dynamic_batching_config"):
+            version.configure(dynamic_batching_config=wrong)
 
 
 def test_s2_21_versions_are_oldest_first(wl: Client, model_file: Path) -> None:

@@ -363,3 +363,17 @@ def test_more_columns_than_the_system_writes_at_once(tmp_path: Path) -> None:
     read = [columns_of(reader, entry) for entry in reader.read()]
     assert len(read) == 2
     assert {path: bits(column) for path, column in read[1].items()} == {p: bits(c) for p, c in batch.items()}
+
+
+def test_room_behind_the_end_is_nobodys_business(tmp_path: Path) -> None:
+    """Readers see what was written, the blocks that wait for more are given back with the file."""
+    journal = open_journal(tmp_path)
+    for time_ms in range(3):
+        append(journal, numbers(*range(1000)), time_ms)
+    path = written(tmp_path)[0]
+    size = path.stat().st_size
+    assert size == ends(path)[-1][0]
+    assert len(rows_of(path)) == 3000
+    journal.close()
+    assert path.stat().st_size == size
+    assert path.stat().st_blocks * 512 < size + 64 * 1024

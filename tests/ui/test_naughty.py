@@ -54,7 +54,7 @@ TAGS = """
 ATTRIBUTES = """
     class id style role title tabindex type value placeholder disabled checked rows spellcheck for scope viewbox d cx cy
     r fill fill-rule fill-opacity stroke-width xmlns width height preserveaspectratio data-kind data-state data-tone
-    data-anomaly data-icon data-icon-id data-jp-item-name appearance minimal part slot current-value shape-rendering
+    data-anomaly data-chosen data-icon data-icon-id data-jp-item-name appearance minimal part slot current-value shape-rendering
 """
 
 

@@ -76,6 +76,7 @@ class Door:
         self.view = memoryview(self.buffer)
         """What all connections receive into, one after the other."""
         self.body_bytes = 0
+        self._owed = 0
         self.is_retiring = False
         self.now = time.monotonic()
         """As of the last tick."""
@@ -114,7 +115,7 @@ class Door:
         self.access.learn(head[:DIGEST_BYTES], int.from_bytes(head[DIGEST_BYTES:]))
 
     def _tell_retired(self) -> None:
-        if self._retired is not None and not self._connections and not self._joining and not self._scoreboard.owed:
+        if self._retired is not None and not self._connections and not self._joining and not self._owed:
             reply, self._retired = self._retired, None
             reply.send(b"", b"")
 
@@ -208,7 +209,7 @@ class Door:
                 f"The request body has {head.length} bytes; at most {plan.body_limit} are taken here.",
                 hint="Send fewer rows per request, or ask whoever runs the server to raise the limit.",
             )
-        if self._scoreboard.owed >= plan.queue:
+        if self._owed >= plan.queue:
             return Unavailable(
                 f"This replica already has {plan.queue} requests waiting, the most it holds.",
                 hint="Try again shortly, or deploy with more replicas.",
@@ -237,16 +238,18 @@ class Door:
 
     def submit(self, head: Head, body: Buffer, reply: HttpReply) -> None:
         """Have a complete request worked on."""
-        board, limit_s = self._scoreboard, self.plan.time_limit_s
         reply.is_owed = True
-        owed = board.owed
-        if not owed:
-            board.due_ns = self.clock_ns() + int(limit_s * 1e9)
-        board.owed = owed + 1
-        deadline = time.monotonic() + limit_s
+        deadline = time.monotonic() + self.plan.time_limit_s
+        if not self._owed:
+            self._scoreboard.due_ns = int(deadline * 1e9)
+        self._owed += 1
+        self._scoreboard.owed = self._owed
         asked = head.asked
         request = InferRequest(asked.accepts, asked.content, deadline, asked.dataset, asked.exclude, asked.separator)
-        self._submit(request, body, reply)
+        try:
+            self._submit(request, body, reply)
+        except Exception as error:  # noqa: BLE001  the edge of the process, as for frames
+            reply.refuse(error)
 
     def ended(self, reply: HttpReply, status: int, started_ns: int, rows: int, anomalies: int) -> None:
         """Count a request that was answered."""
@@ -255,7 +258,8 @@ class Door:
         reply.held = 0
         board.observe(status, now_ns - started_ns, rows, anomalies)
         if reply.is_owed:
-            board.owed -= 1
+            self._owed -= 1
+            board.owed = self._owed
             board.due_ns = now_ns + int(self.plan.time_limit_s * 1e9)
             if self._retired is not None:
                 self._tell_retired()

@@ -58,6 +58,7 @@ def _server(client: Client) -> dict[str, object]:
     return {
         "server": f"{mark} {health.status}, version {health.version} at {_without_user(client.api_endpoint)}",
         "deployments": f"{health.deployments}, {health.replicas_running} of {health.replicas_wanted} replicas run",
+        "engines": health.launcher,
         "workspace": f"{workspace.name()} (id {workspace.id()})",
     }
 

@@ -9,5 +9,5 @@ of Tornado's hands (`router`), its requests are cut out of the bytes that come, 
 by Tornado's own functions, and whatever has no verdict goes back to Tornado byte for byte (`replay`), to the full
 handler or to whomever it is for. Refusals are written by the full handler as well (`refusing`).
 
-What that gives, per request of one row: 25 µs of this process's time in place of 230.
+A request of one row takes a quarter of this process's time that way.
 """

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from jupyter_wallaroo.engine.frames import Buffer
 from jupyter_wallaroo.errors import WallarooError
+from jupyter_wallaroo.server.body_room import SHARED_FROM_BYTES
 from jupyter_wallaroo.types.plan import Answered
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class FastConnection(asyncio.BufferedProtocol):
         self._transport = cast("asyncio.Transport", transport)
         self._transport.set_write_buffer_limits(high=0)
         self._path.connections.add(self)
-        self._await_more(self._idle_limit_s)
+        self._take_body()
 
     def connection_lost(self, _: Exception | None) -> None:
         """Give back what the client's request took, unless an engine is still at it (asyncio calls this)."""
@@ -108,8 +109,8 @@ class FastConnection(asyncio.BufferedProtocol):
             return
         self._cut()
 
-    def begin(self, verdict: Verdict, size: int, room: Reservation, rest: bytes) -> None:
-        """Go on with a request whose head Tornado has read.
+    def expect(self, verdict: Verdict, size: int, room: Reservation, rest: bytes) -> None:
+        """Begin, once connected, with a request whose head Tornado has read.
 
         Parameters
         ----------
@@ -120,7 +121,6 @@ class FastConnection(asyncio.BufferedProtocol):
         """
         self._take_head(verdict, size, room)
         self._pending = rest
-        self._take_body()
 
     def _cut(self) -> None:
         """Begin the request that the pending bytes begin with, or give them to Tornado."""
@@ -192,15 +192,26 @@ class FastConnection(asyncio.BufferedProtocol):
 
     def _write(self, head: bytes, body: Buffer) -> None:
         assert self._transport is not None
-        self._transport.write(head + body)
+        if len(body) < SHARED_FROM_BYTES:
+            self._transport.write(head + body)
+        else:
+            self._transport.write(head)
+            self._transport.write(body)
 
     def failed(self, error: Exception) -> None:
-        """Write why there is no answer (the inference service calls this)."""
-        assert self._verdict is not None
+        """Have it written why there is no answer (the inference service calls this)."""
         self._release()
-        answer = self._path.refusal(
-            self._verdict, error, context=self._context, deployment=self._deployment, begun=self._begun
-        )
+        asyncio.get_running_loop().call_soon(self._refuse, error)  # the service must not meet what goes wrong there
+
+    def _refuse(self, error: Exception) -> None:
+        assert self._verdict is not None
+        try:
+            answer = self._path.refusal(
+                self._verdict, error, context=self._context, deployment=self._deployment, begun=self._begun
+            )
+        except BaseException:
+            self.cut_off()
+            raise
         if self._transport is not None:
             self._transport.write(answer)
         self._end()
@@ -215,7 +226,7 @@ class FastConnection(asyncio.BufferedProtocol):
         self._verdict = None
         if self._transport is None:
             return
-        self._await_more(self._idle_limit_s)
+        self._path.receiving.begin(self, limit_s=self._idle_limit_s)
         if self._pending:
             asyncio.get_running_loop().call_soon(self._go_on)
 
@@ -225,9 +236,6 @@ class FastConnection(asyncio.BufferedProtocol):
         self._transport.resume_reading()
         if self._pending:
             self._cut()
-
-    def _await_more(self, limit_s: float) -> None:
-        self._path.receiving.begin(self, limit_s=limit_s)
 
     def _give_back(self) -> None:
         """Let Tornado have the connection, with everything that has not been answered."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import socket
 import time
@@ -21,6 +22,7 @@ from jupyter_wallaroo.server.fast_path.connection import FastConnection
 from jupyter_wallaroo.server.fast_path.refusing import refusal
 from jupyter_wallaroo.server.fast_path.replay import ReplayStream
 from jupyter_wallaroo.server.fast_path.verdicts import Verdict, Verdicts, answer_head, length_of
+from jupyter_wallaroo.server.identity import RENEWED_BEFORE_S
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -32,9 +34,6 @@ if TYPE_CHECKING:
     from jupyter_wallaroo.services.inference import Form, InferenceService
     from jupyter_wallaroo.supervisor.deployment import Deployment
     from jupyter_wallaroo.types.plan import Answered
-
-RENEWED_BEFORE_S = 1.0
-"""So long before its end a verdict is renewed by one request, so that not all have to wait for that at once."""
 
 
 class FastPath(Router):
@@ -107,7 +106,8 @@ class FastPath(Router):
 
     async def take_over(self, connection: HTTP1Connection, verdict: Verdict, size: int, room: Reservation) -> None:
         """Take a connection out of Tornado's hands, of which a request's head was read."""
-        peer, context, limit_s = _peer(connection), connection.context, connection.params.header_timeout
+        idle_limit_s = connection.params.header_timeout or math.inf
+        protocol = FastConnection(self, _peer(connection), connection.context, idle_limit_s)
         stream = connection.detach()
         rest, is_open = _drained(stream)
         if not is_open:
@@ -116,14 +116,12 @@ class FastPath(Router):
         own = stream.socket.dup()
         own.setblocking(False)
         stream.close()
-        protocol = FastConnection(self, peer, context, limit_s or 0.0)
+        protocol.expect(verdict, size, room, rest)
         try:
             await asyncio.get_running_loop().connect_accepted_socket(lambda: protocol, own)
         except OSError:
             room.release()
             own.close()
-            return
-        protocol.begin(verdict, size, room, rest)
 
     def give_back(self, transport: asyncio.Transport, unanswered: bytes) -> None:
         """Let Tornado serve a connection from now on, beginning with bytes that were read from it."""

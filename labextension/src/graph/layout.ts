@@ -9,7 +9,7 @@
 export const BOX_WIDTH = 180;
 export const BOX_HEIGHT = 50;
 
-const GAP_X = 56;
+const GAP_X = 48;
 const GAP_Y = 18;
 const MARGIN = 12;
 

@@ -85,9 +85,7 @@ function RunView(props: {
           <span className="jp-wallaroo-aside">
             {trans.__('%1 of %2 steps ended', ended, run.steps.length)}
             {' · '}
-            {run.started_at === null
-              ? trans.__('submitted %1', moment(run.created_at))
-              : trans.__('took %1', duration(run.started_at, run.ended_at, now))}
+            {timeText(run, wallaroo, now)}
           </span>
         }
         verbs={props.verbs}
@@ -122,6 +120,16 @@ function RunView(props: {
       )}
     </div>
   );
+}
+
+function timeText(run: IRun, { trans }: IWallaroo, now: number): string {
+  if (run.started_at === null) {
+    return trans.__('submitted %1', moment(run.created_at));
+  }
+  const time = duration(run.started_at, run.ended_at, now);
+  return run.ended_at === null
+    ? trans.__('for %1 so far', time)
+    : trans.__('took %1', time);
 }
 
 function nodesOf(

@@ -67,11 +67,10 @@ export function rowsOf(
       workspaceId: workspace.id
     });
     if (isOpen) {
-      catalog.nouns.forEach((noun, place) => {
-        const shelf = catalog.shelf(workspace.id, noun.kind);
+      const groups = groupsOf(catalog, workspace.id, filter);
+      groups.forEach(({ noun, shelf, shown }, place) => {
         const group = `${key}/${noun.kind}`;
         const isGroupOpen = open.isOpen(group, true);
-        const shown = matching(shelf, filter);
         rows.push({
           ...PLAIN,
           key: group,
@@ -81,14 +80,18 @@ export function rowsOf(
           detail: countText(shelf, shown.length, filter),
           isOpen: isGroupOpen,
           position: place + 1,
-          siblings: catalog.nouns.length,
+          siblings: groups.length,
           workspaceId: workspace.id
         });
         if (isGroupOpen) {
           addItems(rows, group, noun, shown, workspace.id);
-          addNote(rows, group, shelf, shown.length, workspace.id, filter, trans);
+          const words = noteText(shelf, shown.length, trans);
+          addNote(rows, group, words, workspace.id);
         }
       });
+      if (groups.length === 0) {
+        addNote(rows, key, trans.__('No match'), workspace.id);
+      }
     }
   });
   return rows;
@@ -106,6 +109,30 @@ const PLAIN = {
   isOpen: null,
   item: null
 } as const;
+
+interface IGroup {
+  readonly noun: INoun;
+  readonly shelf: IShelf;
+  /** The things that the filter lets through. */
+  readonly shown: readonly IItem[];
+}
+
+/** The groups of a workspace; with a filter only those that have something that it lets through, or may yet. */
+function groupsOf(
+  catalog: Catalog,
+  workspaceId: number,
+  filter: string
+): readonly IGroup[] {
+  const groups = catalog.nouns.map(noun => {
+    const shelf = catalog.shelf(workspaceId, noun.kind);
+    return { noun, shelf, shown: matching(shelf, filter) };
+  });
+  return filter.trim() === ''
+    ? groups
+    : groups.filter(
+        ({ shelf, shown }) => shown.length > 0 || shelf.progress !== 'ready'
+      );
+}
 
 function matching(shelf: IShelf, filter: string): readonly IItem[] {
   const items = [...shelf.items.values()];
@@ -148,27 +175,31 @@ function addItems(
   );
 }
 
-function addNote(
-  rows: IRow[],
-  group: string,
+/** What stands in a group that has nothing to show; empty where it has. */
+function noteText(
   shelf: IShelf,
   shown: number,
-  workspaceId: number,
-  filter: string,
   trans: TranslationBundle
-): void {
-  let label = '';
+): string {
   if (shelf.progress === 'failed') {
-    label = shelf.error;
-  } else if (shelf.progress !== 'ready') {
-    label = trans.__('Reading…');
-  } else if (shown === 0) {
-    label = filter.trim() === '' ? trans.__('None yet') : trans.__('No match');
+    return shelf.error;
   }
+  if (shelf.progress !== 'ready') {
+    return trans.__('Reading…');
+  }
+  return shown === 0 ? trans.__('None yet') : '';
+}
+
+function addNote(
+  rows: IRow[],
+  above: string,
+  label: string,
+  workspaceId: number
+): void {
   if (label !== '') {
     rows.push({
       ...PLAIN,
-      key: `${group}/note`,
+      key: `${above}/note`,
       kind: 'note',
       level: 3,
       label,
