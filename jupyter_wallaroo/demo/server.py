@@ -94,7 +94,11 @@ class PrivateServer:
             It ended, or did not answer in time; carries the end of its log.
         """
         self.launch()
-        self.wait()
+        try:
+            self.wait()
+        except Unavailable:
+            self.stop()
+            raise
 
     def launch(self) -> None:
         """Start the process without waiting for it."""

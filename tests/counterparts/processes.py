@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
 import socket
 import subprocess
 import time
@@ -57,6 +59,8 @@ def listening(
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        with contextlib.suppress(ProcessLookupError):  # some programs leave their workers behind
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def _is_open(port: int) -> bool:
