@@ -89,6 +89,8 @@ def test_s2_29_every_deploy_makes_a_version_and_swaps_in_place(
         first = uuids(pipeline)
         assert pipeline.infer(ROW)["out.y"].tolist() == [[6.0]]
         pipeline.clear().add_model_step(doubler).deploy()
+        target = pipeline._target()
+        assert target.ways.find(target.pipe).credentials is None  # an engine of before may still have its connection
         assert pipeline.infer(ROW)["out.y"].tolist() == [[12.0]]
         pipeline.deploy()
         assert uuids(pipeline)[2:] == first
