@@ -22,6 +22,7 @@ import pyarrow as pa
 
 from jupyter_wallaroo.codec.arrow import constant
 from jupyter_wallaroo.codec.batch import arrow_array
+from jupyter_wallaroo.segments.direct_file import DirectFile
 from jupyter_wallaroo.segments.journal import Entry, JournalReader, finished
 from jupyter_wallaroo.segments.journal_files import SUFFIX, drop_spares, recycle
 from jupyter_wallaroo.segments.layout import Layout
@@ -87,14 +88,12 @@ def _archive_one(path: Path, segments: Path) -> None:
 
 
 def _write(path: Path, table: pa.Table) -> None:
-    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+    with DirectFile(path) as file, pa.ipc.new_file(pa.PythonFile(file, "w"), table.schema) as writer:
         writer.write_table(table)
-    _sync(path)
 
 
-def _sync(path: Path) -> None:
-    """Force a file or a directory to the disk."""
-    fd = os.open(path, os.O_RDONLY)
+def _sync(directory: Path) -> None:
+    fd = os.open(directory, os.O_RDONLY)
     try:
         os.fsync(fd)
     finally:
