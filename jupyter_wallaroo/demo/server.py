@@ -23,7 +23,7 @@ STOP_LIMIT_S = 30.0
 
 
 class PrivateServer:
-    """A Jupyter server that only this program uses.
+    """A Jupyter server that only this program uses; it ends with this program, however that ends.
 
     Parameters
     ----------
@@ -65,6 +65,7 @@ class PrivateServer:
         self._python = sys.executable if python is None else str(python)
         self._environment = environment
         self._process: subprocess.Popen[bytes] | None = None
+        self._tie: int | None = None
         self.port = 0
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
 
@@ -104,11 +105,15 @@ class PrivateServer:
         """Start the process without waiting for it."""
         self.port = _free_port()
         runtime = {name: str(self.directory / name.lower()) for name in ("JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR")}
-        with open(self.log_path, "ab") as log:
+        self._untie()
+        pipe, self._tie = os.pipe()
+        with os.fdopen(pipe, "rb"), open(self.log_path, "ab") as log:
             self._process = subprocess.Popen(
                 [
                     self._python,
                     "-m",
+                    "jupyter_wallaroo.demo.tied",
+                    str(pipe),
                     self._application,
                     "--no-browser",
                     "--allow-root",
@@ -130,6 +135,7 @@ class PrivateServer:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
+                pass_fds=(pipe,),
                 start_new_session=True,
             )
 
@@ -156,6 +162,7 @@ class PrivateServer:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        self._untie()
 
     def kill(self) -> None:
         """End the server at once, as a crash would; its children are left to themselves."""
@@ -163,6 +170,13 @@ class PrivateServer:
         if process is not None:
             process.kill()
             process.wait()
+        self._untie()
+
+    def _untie(self) -> None:
+        """Let go of what keeps the server running (see `tied`)."""
+        tie, self._tie = self._tie, None
+        if tie is not None:
+            os.close(tie)
 
     def __enter__(self) -> PrivateServer:
         self.start()

@@ -121,6 +121,8 @@ class Inferring(ABC):
         Notes
         -----
         A server that answers 429 or 503 is asked again for up to 10 s, as its ``Retry-After`` says, and not counted.
+        Nor is the second time that a request is sent, through Jupyter, when its connection straight to an engine was
+        cut.
         """
         timeout_s = inference.seconds(timeout)
         fields = Fields(dataset, dataset_exclude, dataset_separator)

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import signal
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import psutil
 import pytest
 
-from jupyter_wallaroo.demo.server import PrivateServer
+from jupyter_wallaroo.demo.server import START_LIMIT_S, PrivateServer
 from tests import models
 from tests.deploying import Deployed, deploy, post, upload
 from tests.faults import drill
 from tests.faults.drill import Ledger, Load
+from tests.run_queue import Stopwatch, waited_s
 
 KILLS = 12
 BACK_LIMIT_S = 3.0
+"""Without the time that the machine kept the new process waiting: the suite may not have it to itself."""
+HANGS_S = 60.0
 
 
 def _replicas(client: httpx.Client, deployed: Deployed) -> list[int]:
@@ -25,15 +29,29 @@ def _replicas(client: httpx.Client, deployed: Deployed) -> list[int]:
     return [int(engine["info"]["labels"].get("pid", 0)) for engine in status["engines"]]
 
 
-def _back_after(client: httpx.Client, deployed: Deployed, gone: int) -> float:
-    """Return how long it takes until as many replicas run as before, none of them the one that is gone."""
+@dataclass(frozen=True, slots=True)
+class Back:
+    """How long it took until as many replicas ran as before, and for how much of that the new one had to wait."""
+
+    after_s: float
+    waited_s: float
+
+    @property
+    def own_s(self) -> float:
+        """What it would have taken on a machine that nothing else keeps busy."""
+        return self.after_s - self.waited_s
+
+
+def _back(client: httpx.Client, deployed: Deployed, gone: int, *others: int) -> Back:
+    """Wait until as many replicas run as before, none of them the one that is gone."""
     started = time.monotonic()
     while True:
         status = post(client, "status/get_deployment", name=deployed.name)
-        pids = [engine["info"]["labels"].get("pid") for engine in status["engines"]]
-        if status["status"] == "Running" and str(gone) not in pids:
-            return time.monotonic() - started
-        assert time.monotonic() - started < 4 * BACK_LIMIT_S, status
+        pids = [int(engine["info"]["labels"].get("pid", 0)) for engine in status["engines"]]
+        if status["status"] == "Running" and not {gone, 0} & set(pids):
+            (new,) = set(pids) - set(others)
+            return Back(time.monotonic() - started, waited_s(new))
+        assert time.monotonic() - started < HANGS_S, status
         time.sleep(0.02)
 
 
@@ -41,21 +59,23 @@ def _back_after(client: httpx.Client, deployed: Deployed, gone: int) -> float:
 def test_one_of_two_replicas_is_killed_under_load(tmp_path: Path) -> None:
     """12 kills in turn: 0 failed requests, 0 wrong answers, back within 3 s, every answer in the log."""
     ledger = Ledger()
-    slowest = 0.0
+    backs = []
     with PrivateServer(tmp_path, options=drill.EXTENSION_ONLY) as server, server.client as client:
         deployed = deploy(client, "p", [upload(client, models.row_sum(3), "m")], replicas=2)
         with Load(deployed.url, server.token, ledger, first=1, threads=8) as load:
             for turn in range(KILLS):
-                victim = _replicas(client, deployed)[turn % 2]
+                replicas = _replicas(client, deployed)
+                victim, other = replicas[turn % 2], replicas[1 - turn % 2]
                 psutil.Process(victim).kill()
-                slowest = max(slowest, _back_after(client, deployed, victim))
+                backs.append(_back(client, deployed, victim, other))
                 time.sleep(0.3)
         assert load.failed[:3] == []
         assert ledger.wrong == []
-        assert slowest < BACK_LIMIT_S
+        slowest = max(backs, key=lambda back: back.own_s)
+        assert slowest.own_s < BACK_LIMIT_S, backs
         logged = drill.logged_numbers(client, deployed.workspace_id, "p")
         assert set(ledger.inferred) <= set(logged)
-    print(f"{KILLS} kills, 0 of {load.answered} requests failed, back after {slowest:.2f} s at the latest")
+    print(f"{KILLS} kills, 0 of {load.answered} requests failed, back after {slowest.own_s:.2f} s at the latest")
 
 
 def test_the_only_replica_is_killed_and_requests_wait(tmp_path: Path) -> None:
@@ -63,13 +83,14 @@ def test_the_only_replica_is_killed_and_requests_wait(tmp_path: Path) -> None:
     ledger = Ledger()
     with PrivateServer(tmp_path, options=drill.EXTENSION_ONLY) as server, server.client as client:
         deployed = deploy(client, "p", [upload(client, models.row_sum(3), "m")])
+        backs = []
         with Load(deployed.url, server.token, ledger, first=1) as load:
             for _ in range(3):
                 (victim,) = _replicas(client, deployed)
                 psutil.Process(victim).kill()
-                _back_after(client, deployed, victim)
+                backs.append(_back(client, deployed, victim))
         assert load.failed[:3] == []
-        assert load.slowest_s < BACK_LIMIT_S
+        assert load.slowest_s < BACK_LIMIT_S + max(back.waited_s for back in backs)
 
 
 def test_a_stopped_replica_is_replaced(tmp_path: Path) -> None:
@@ -79,12 +100,12 @@ def test_a_stopped_replica_is_replaced(tmp_path: Path) -> None:
         deployed = deploy(client, "p", [upload(client, models.row_sum(3), "m")])
         (victim,) = _replicas(client, deployed)
         psutil.Process(victim).send_signal(signal.SIGSTOP)
-        started = time.monotonic()
+        watch = Stopwatch(server.pid)
         response = client.post(deployed.url, json={"tensor": [[1, 2, 3]]})
         assert response.status_code == 504
-        assert time.monotonic() - started < 2.0
-        _back_after(client, deployed, victim)
-        assert time.monotonic() - started < 1 + 2 + BACK_LIMIT_S
+        assert watch.own_s() < 2.0
+        back = _back(client, deployed, victim)
+        assert watch.own_s() - back.waited_s < 1 + 2 + BACK_LIMIT_S
         assert client.post(deployed.url, json={"tensor": [[1, 2, 3]]}).status_code == 200
 
 
@@ -92,7 +113,7 @@ def test_a_crash_loop_becomes_error_with_its_reason(tmp_path: Path) -> None:
     """Five deaths in a minute: status Error with the signal, and answers 503 at once (F5)."""
     with PrivateServer(tmp_path, options=drill.EXTENSION_ONLY) as server, server.client as client:
         deployed = deploy(client, "p", [upload(client, models.row_sum(3), "m")])
-        until = time.monotonic() + 30
+        until = time.monotonic() + HANGS_S
         while True:
             status = post(client, "status/get_deployment", name=deployed.name)
             if status["status"] == "Error":
@@ -103,11 +124,11 @@ def test_a_crash_loop_becomes_error_with_its_reason(tmp_path: Path) -> None:
             assert time.monotonic() < until, status
             time.sleep(0.05)
         assert "SIGKILL" in status["details"][0]
-        started = time.monotonic()
+        watch = Stopwatch(server.pid)
         response = client.post(deployed.url, json={"tensor": [[1, 2, 3]]})
         assert response.status_code == 503
         assert int(response.headers["Retry-After"]) > 1
-        assert time.monotonic() - started < 0.5
+        assert watch.own_s() < 0.5
 
 
 def test_a_memory_limit_is_kept(tmp_path: Path) -> None:
@@ -128,7 +149,7 @@ def test_a_memory_limit_is_kept(tmp_path: Path) -> None:
             pipeline_version_pk_id=made["pipeline_variant_pk_id"],
             engine_config={"engine": {"resources": {"limits": {"memory": "128Mi"}}}},
         )["id"]
-        until = time.monotonic() + 30
+        until = time.monotonic() + HANGS_S
         details: list[str] = []
         while not any("memory" in detail for detail in details):
             details = post(client, "status/get_deployment", name=f"p-{number}")["details"]
@@ -151,7 +172,7 @@ def test_two_servers_on_one_data_directory(tmp_path: Path) -> None:
         second.launch()
         try:
             with second.client as client:
-                until = time.monotonic() + 20
+                until = time.monotonic() + START_LIMIT_S
                 answer = None
                 while answer is None or "has the data directory open" not in answer.text:
                     assert time.monotonic() < until, answer and answer.text

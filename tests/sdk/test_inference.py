@@ -341,12 +341,17 @@ WRONG = httpx.Response(400, json={"message": "Column.", "code": 400})
 )
 def test_retries_are_for_what_got_lost(
     summing: Pipeline,
+    monkeypatch: pytest.MonkeyPatch,
     answers: list[httpx.Response | Exception],
     retries: int | None,
     asked: int,
     error: type[Exception] | None,
 ) -> None:
-    """They count all attempts, as the vendor's (contract/inference.md); busy servers are asked again without."""
+    """They count all attempts, as the vendor's (contract/inference.md); busy servers are asked again without.
+
+    The way straight to the engines adds one that goes through Jupyter (test_direct): it is not taken here.
+    """
+    monkeypatch.setattr(summing.client.api, "is_local", False)
     transport = Flaky(*answers)
 
     async def ask() -> Any:

@@ -22,7 +22,7 @@ UPLOAD_BYTES = 100 * 2**20
 
 
 def _measure(server: PrivateServer, client: httpx.Client, work: Callable[[], None]) -> dict[str, float]:
-    """Return how late a probe in the server's loop was while ``work`` ran."""
+    """Return how late a probe in the server's loop was while ``work`` ran, and how long it was held."""
     url = f"http://127.0.0.1:{server.port}/loop_probe"
     client.get(url)
     work()
@@ -51,7 +51,7 @@ def test_converting_does_not_hold_the_loop(tmp_path: Path, record_property: Call
         print("converting", {key: round(value, 2) for key, value in figures.items()})
         record_property("converting", figures)
         assert figures["samples"] > 50
-        assert figures["p99"] < BUDGET_MS, figures
+        assert figures["held_p99"] < BUDGET_MS, figures
 
 
 def test_the_loop_is_held_for_less_than_20_ms(tmp_path: Path, record_property: Callable[[str, object], None]) -> None:
@@ -101,4 +101,4 @@ def test_the_loop_is_held_for_less_than_20_ms(tmp_path: Path, record_property: C
             print(name, {key: round(value, 2) for key, value in figures.items()})
             record_property(name, figures)
             assert figures["samples"] > 50
-            assert figures["p99"] < BUDGET_MS, (name, figures)
+            assert figures["held_p99"] < BUDGET_MS, (name, figures)
