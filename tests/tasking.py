@@ -39,9 +39,9 @@ def until(look: Callable[[], T | None], limit_s: float = LIMIT_S) -> T:
         time.sleep(0.02)
 
 
-def orchestrate(client: httpx.Client, workspace_id: int, main: str, **files: str) -> str:
+def orchestrate(client: httpx.Client, workspace_id: int, main: str, *, name: str = "nightly", **files: str) -> str:
     """Upload an orchestration, and return its UUID once it is ready."""
-    key = uploaded(client, archive(main, **files), workspace_id=workspace_id)
+    key = uploaded(client, archive(main, **files), name, workspace_id=workspace_id)
     assert settled(client, key)["status"] == "ready"
     return key
 

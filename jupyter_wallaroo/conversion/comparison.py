@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 from msgspec import Struct
 
 TOLERANCE = 1e-4
@@ -67,6 +66,8 @@ def compare(output: str, expected: Any, got: Any) -> Compared:
     Incomparable
         They are of different types or shapes.
     """
+    import numpy as np
+
     try:
         first, second = np.array(expected), np.array(got)
     except ValueError:
@@ -91,5 +92,5 @@ def compare(output: str, expected: Any, got: Any) -> Compared:
 
 
 def _examples(output: str, first: Any, second: Any, differs: Any) -> tuple[Example, ...]:
-    places = list(zip(*np.nonzero(differs), strict=True))[:MAX_EXAMPLES]
+    places = list(zip(*differs.nonzero(), strict=True))[:MAX_EXAMPLES]
     return tuple(Example(int(at[0]), output, first[at].item(), second[at].item()) for at in places)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 PREDICTIONS = "predictions"
 PROBABILITIES = "probabilities"
 
@@ -38,7 +36,7 @@ def renamed(made: Any, model: Any) -> Any:
     del made.graph.output[len(names) :]
     if hasattr(model, "predict"):
         _flatten(made)
-    if getattr(getattr(model, "classes_", None), "dtype", None) == np.bool_:
+    if getattr(getattr(model, "classes_", None), "dtype", None) == "bool":
         _as_truths(made)
     outputs = {output.name: name for output, name in zip(made.graph.output, names, strict=False)}
     for output in made.graph.output:
@@ -69,7 +67,7 @@ def _flatten(made: Any) -> None:
     if len(shape.dim) != 2 or shape.dim[1].dim_value != 1:
         return
     flat = f"{output.name}_flat"
-    made.graph.initializer.append(onnx.numpy_helper.from_array(np.array([-1], np.int64), f"{flat}_shape"))
+    made.graph.initializer.append(onnx.helper.make_tensor(f"{flat}_shape", onnx.TensorProto.INT64, [1], [-1]))
     made.graph.node.append(onnx.helper.make_node("Reshape", [output.name, f"{flat}_shape"], [flat]))
     output.name = flat
     del shape.dim[1]

@@ -2,7 +2,7 @@
 
 ``journal/<stem>.journal`` becomes ``segments/<stem>/<number>-<first ms>-<last ms>-<rows>.arrow``, one file for each run
 of entries with the same layout. The directory is written under another name and renamed when complete, and only then
-is the journal removed: after a kill in between, the journal is found beside its directory and is removed then.
+is the journal removed, or its file used again: after a kill in between, it is found beside its directory and goes then.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from jupyter_wallaroo.codec.arrow import constant, write_file
+from jupyter_wallaroo.codec.arrow import constant
 from jupyter_wallaroo.codec.batch import arrow_array
+from jupyter_wallaroo.segments.direct_file import DirectFile
 from jupyter_wallaroo.segments.journal import Entry, JournalReader, finished
-from jupyter_wallaroo.segments.journal_files import SUFFIX
+from jupyter_wallaroo.segments.journal_files import SUFFIX, drop_spares, recycle
 from jupyter_wallaroo.segments.layout import Layout
 
 JOURNALS = "journal"
@@ -76,21 +77,19 @@ def _archive_one(path: Path, segments: Path) -> None:
         for number, table in enumerate(tables(reader, reader.read()), start=1):
             times = table.column("time")
             name = f"{number:06d}-{times[0].as_py()}-{times[-1].as_py()}-{table.num_rows}.arrow"
-            _write(hidden / name, write_file(table))
+            _write(hidden / name, table)
         if number:
             _sync(hidden)
             os.rename(hidden, target)
             _sync(segments)
         else:
             hidden.rmdir()
-    path.unlink()
+    recycle(path)
 
 
-def _write(path: Path, body: bytes) -> None:
-    with open(path, "wb") as file:
-        file.write(body)
-        file.flush()
-        os.fsync(file.fileno())
+def _write(path: Path, table: pa.Table) -> None:
+    with DirectFile(path) as file, pa.ipc.new_file(pa.PythonFile(file, "w"), table.schema) as writer:
+        writer.write_table(table)
 
 
 def _sync(directory: Path) -> None:
@@ -192,6 +191,7 @@ def retain(directory: Path, max_bytes: int, max_age_s: float) -> int:
     int
         How many segment directories went.
     """
+    drop_spares(directory / JOURNALS)
     gone = 0
     kept = 0
     oldest_ms = (time.time() - max_age_s) * 1000 if max_age_s else 0.0

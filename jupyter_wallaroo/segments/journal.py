@@ -6,6 +6,7 @@ they lie in memory. The checksum is XXH3 seeded with the file's seed: 18 µs for
 
 The writer holds an exclusive `flock` for as long as it lives; whoever can take the lock knows that the journal is
 finished. A torn entry at the end, from a writer that was killed, fails its checksum and is dropped with what follows.
+So does whatever lies behind the end in a file that was used before: it was written with another seed.
 """
 
 from __future__ import annotations
@@ -31,12 +32,15 @@ ROLL_AGE_S = 600.0
 ROLL_ENTRIES = 32_768
 """Bounds how long it takes to read a journal that is not archived yet: 2 µs an entry."""
 
-_MAGIC = b"WLRJ0001"
+_MAGIC = b"WLRJ0002"
 _FILE_HEADER = struct.Struct("<8sQ")
-_ENTRY_HEADER = struct.Struct("<QIB3x")
+_ENTRY_HEADER = struct.Struct("<QIBBH")
+"""Checksum, length, kind, and 24 bits by which a header is told from what else may lie there."""
 _RECORDS_HEADER = struct.Struct("<IIqI")
 _LAYOUT, _RECORDS = 1, 2
 _JOIN_BELOW = 16_384
+_WINDOW_BYTES = 4 * 2**20
+"""What is read at once: behind the last entry there may be much that is none."""
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode_layout = msgspec.msgpack.Decoder(Layout).decode
@@ -144,13 +148,13 @@ class Journal(Clock):
         seed = _entry_seed(self._seed, length, kind)
         if length < _JOIN_BELOW:
             payload = b"".join(parts)
-            head = _ENTRY_HEADER.pack(xxhash.xxh3_64_intdigest(payload, seed), length, kind)
+            head = _ENTRY_HEADER.pack(xxhash.xxh3_64_intdigest(payload, seed), length, kind, *_mark(seed))
             whole: list[bytes | memoryview] = [head + payload]
         else:
             checksum = xxhash.xxh3_64(seed=seed)
             for part in parts:
                 checksum.update(part)
-            whole = [_ENTRY_HEADER.pack(checksum.intdigest(), length, kind), *parts]
+            whole = [_ENTRY_HEADER.pack(checksum.intdigest(), length, kind, *_mark(seed)), *parts]
         self._sink.append(whole, length + _ENTRY_HEADER.size)
         self._size += length + _ENTRY_HEADER.size
 
@@ -186,31 +190,60 @@ class JournalReader:
 
     def read(self) -> Iterator[Entry]:
         """Yield the whole entries that were not read before."""
-        with open(self._path, "rb") as file:
-            file.seek(self._offset)
-            data = memoryview(file.read())
-        start = 0
-        if self._offset == 0:
-            if len(data) < _FILE_HEADER.size:
-                return
-            magic, self._seed = _FILE_HEADER.unpack_from(data)
-            if magic != _MAGIC:
-                return
-            start = _FILE_HEADER.size
-            self._offset = start
-        while start + _ENTRY_HEADER.size <= len(data):
-            checksum, length, kind = _ENTRY_HEADER.unpack_from(data, start)
-            begin = start + _ENTRY_HEADER.size
-            end = begin + length
-            seed = _entry_seed(self._seed, length, kind)
-            if end > len(data) or xxhash.xxh3_64_intdigest(data[begin:end], seed) != checksum:
-                return
-            self._offset += end - start
-            start = end
-            if kind == _LAYOUT:
-                self.layouts.append(_decode_layout(data[begin:end]))
-            elif kind == _RECORDS:
-                yield _entry(data[begin:end])
+        with open(self._path, "rb", buffering=0) as file:
+            window = _Window(file.fileno())
+            if self._offset == 0:
+                header = window.get(0, _FILE_HEADER.size)
+                if header is None:
+                    return
+                magic, self._seed = _FILE_HEADER.unpack(header)
+                if magic != _MAGIC:
+                    return
+                self._offset = _FILE_HEADER.size
+            while (found := self._next(window)) is not None:
+                kind, payload = found
+                self._offset += _ENTRY_HEADER.size + len(payload)
+                if kind == _LAYOUT:
+                    self.layouts.append(_decode_layout(payload))
+                elif kind == _RECORDS:
+                    yield _entry(payload)
+
+    def _next(self, window: _Window) -> tuple[int, memoryview] | None:
+        """Return the kind and the payload of the next entry, None when there is none that is whole."""
+        header = window.get(self._offset, _ENTRY_HEADER.size)
+        if header is None:
+            return None
+        checksum, length, kind, *mark = _ENTRY_HEADER.unpack(header)
+        seed = _entry_seed(self._seed, length, kind)
+        if tuple(mark) != _mark(seed):
+            return None
+        payload = window.get(self._offset + _ENTRY_HEADER.size, length)
+        if payload is None or xxhash.xxh3_64_intdigest(payload, seed) != checksum:
+            return None
+        return kind, payload
+
+
+class _Window:
+    """Some bytes of a file at a time."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._begin = 0
+        self._bytes = memoryview(b"")
+
+    def get(self, offset: int, size: int) -> memoryview | None:
+        """Return ``size`` bytes from ``offset`` on, None when the file has fewer."""
+        start = offset - self._begin
+        if start + size > len(self._bytes):
+            self._bytes = memoryview(os.pread(self._fd, max(size, _WINDOW_BYTES), offset))
+            self._begin, start = offset, 0
+        return self._bytes[start : start + size] if start + size <= len(self._bytes) else None
+
+
+def _mark(seed: int) -> tuple[int, int]:
+    """Return 8 and 16 bits of an entry's seed, mixed: a header that has others is none."""
+    mixed = seed * 0x9E3779B97F4A7C15 % 2**64
+    return mixed >> 56, mixed >> 40 & 0xFFFF
 
 
 def _entry_seed(file_seed: int, length: int, kind: int) -> int:

@@ -1,5 +1,9 @@
 """Where a journal's bytes go: files of a directory, each locked while it is written to, forced to disk as asked.
 
+A file whose records have been archived is used again, from its beginning (`recycle`): the system has memory and blocks
+for its bytes already. Writing 1.2 MB takes 2.5 ms of the processor in a new file and 0.12 ms in one that was used
+before, where this was measured (a virtual machine, which asks its host for every page).
+
 Knows nothing of what the bytes mean, and imports nothing heavy: a relay writes the journal of a replica that runs on
 another machine.
 """
@@ -11,6 +15,7 @@ import ctypes
 import fcntl
 import os
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
@@ -19,6 +24,12 @@ from jupyter_wallaroo.types.plan import Durability
 
 SYNC_PERIOD_S = 1.0
 SUFFIX = ".journal"
+SPARE_SUFFIX = ".spare"
+MOST_SPARES = 3
+"""Used files that wait in one directory."""
+SPARE_AGE_S = 600.0
+"""A file that was not needed again for so long goes; what was in it has been archived."""
+_SPARE_FROM_BYTES = 2**20
 
 _MAX_PARTS = os.sysconf("SC_IOV_MAX")
 """Pieces of memory that the system writes at once; a record of a thousand columns has more."""
@@ -65,6 +76,15 @@ class JournalFiles:
 
     def begin(self, name: str, header: bytes) -> None:
         """Begin a file and finish the one before."""
+        fd = self._used(name, header) or self._new(name, header)
+        with self._lock:
+            old, size = self._fd, self._size
+            self._fd = fd
+            self._size = len(header)
+            self._reserved = os.fstat(fd).st_size
+            self._finish(old, size)
+
+    def _new(self, name: str, header: bytes) -> int:
         hidden = self._directory / f".{name}"
         fd = os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
@@ -75,11 +95,24 @@ class JournalFiles:
             os.close(fd)
             hidden.unlink(missing_ok=True)
             raise
-        with self._lock:
-            old, size = self._fd, self._size
-            self._fd = fd
-            self._size = self._reserved = len(header)
-            self._finish(old, size)
+        return fd
+
+    def _used(self, name: str, header: bytes) -> int | None:
+        """Return a file that was used before, None when there is none to be had."""
+        for spare in self._directory.glob(f".*{SPARE_SUFFIX}"):
+            try:
+                fd = os.open(spare, os.O_WRONLY | os.O_CLOEXEC)
+            except OSError:
+                continue
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                os.write(fd, header)
+                os.rename(spare, self._directory / name)
+            except OSError:  # another replica was faster
+                os.close(fd)
+            else:
+                return fd
+        return None
 
     def append(self, parts: Sequence[bytes | memoryview], length: int) -> None:
         """Write to the end of the file; when this returns, a kill of any process of ours does not lose it."""
@@ -146,6 +179,30 @@ class JournalFiles:
                 os.fdatasync(own)
             finally:
                 os.close(own)
+
+
+def recycle(path: Path) -> None:
+    """Have a finished journal's file used again where that is worth it, else remove it; its records lie elsewhere.
+
+    Parameters
+    ----------
+    path
+        The journal; nobody may still write to it.
+    """
+    spares = sum(1 for _ in path.parent.glob(f".*{SPARE_SUFFIX}"))
+    if spares < MOST_SPARES and path.stat().st_size >= _SPARE_FROM_BYTES:
+        os.utime(path)
+        path.rename(path.with_name(f".{path.name}{SPARE_SUFFIX}"))
+    else:
+        path.unlink()
+
+
+def drop_spares(directory: Path, older_than_s: float = SPARE_AGE_S) -> None:
+    """Remove used files that nobody has needed for a while."""
+    for spare in directory.glob(f".*{SPARE_SUFFIX}"):
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - spare.stat().st_mtime > older_than_s:
+                spare.unlink()
 
 
 def _fallocate(fd: int, start: int, length: int) -> None:

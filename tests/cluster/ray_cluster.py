@@ -29,7 +29,6 @@ VARIABLES = {
 _CONFIG = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 1000, "health_check_timeout_ms": 5000}
 """A node that refuses connections is given up after 5 s; one that is merely slow, on a busy machine, is not."""
 
-
 _AGENT_PORTS = (
     "dashboard_agent_listen_port",
     "metrics_agent_port",
@@ -37,6 +36,13 @@ _AGENT_PORTS = (
     "runtime_env_agent_port",
 )
 """A node waits 15 s for its agents to say where they listen, too short on a busy machine; told, it does not wait."""
+
+ATTEMPTS = 3
+"""Ray itself gives a node 30 s to start, whatever else its machine does."""
+
+
+class NotStarted(Exception):
+    """A cluster did not start; says what Ray said."""
 
 
 class RayCluster:
@@ -55,23 +61,16 @@ class RayCluster:
     def __init__(self, *, nodes: int = 2, cpus: int = 2, port: int = 0) -> None:
         self._options = {"nodes": nodes, "cpus": cpus, "port": port}
         self._process: subprocess.Popen[str] | None = None
-        self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115  closed with the cluster
         self.address = ""
         self.head: list[int] = []
         self.raylets: dict[str, int] = {}
         """The process id of each node's raylet, by the node's id."""
 
     def __enter__(self) -> RayCluster:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.cluster.ray_cluster", json.dumps(self._options)],
-            env=os.environ | VARIABLES,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._log,
-            text=True,
-        )
-        self._learn()
-        return self
+        for _ in range(ATTEMPTS - 1):
+            with contextlib.suppress(NotStarted):
+                return self._start()
+        return self._start()
 
     def __exit__(self, *_: object) -> None:
         assert self._process is not None
@@ -80,7 +79,6 @@ class RayCluster:
         _, alive = psutil.wait_procs(children, 10)
         for process in alive:
             process.kill()
-        self._log.close()
 
     def add_node(self, cpus: int = 2) -> None:
         """Add a node."""
@@ -95,22 +93,37 @@ class RayCluster:
         for pid in self.head:
             psutil.Process(pid).kill()
 
+    def _start(self) -> RayCluster:
+        with tempfile.TemporaryFile("w+") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "tests.cluster.ray_cluster", json.dumps(self._options)],
+                env=os.environ | VARIABLES,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
+            if not self._learn():
+                self._process.communicate()
+                log.seek(0)
+                raise NotStarted(log.read()[-3000:])
+        return self
+
     def _say(self, line: str) -> None:
         assert self._process is not None and self._process.stdin is not None
         self._process.stdin.write(f"{line}\n")
         self._process.stdin.flush()
-        self._learn()
+        assert self._learn(), "the cluster has ended"
 
-    def _learn(self) -> None:
+    def _learn(self) -> bool:
+        """Read where the nodes are; tell whether the cluster said it."""
         assert self._process is not None and self._process.stdout is not None
         for line in self._process.stdout:
             if line.startswith("{"):
                 said = json.loads(line)
                 self.address, self.head, self.raylets = said["address"], said["head"], said["raylets"]
-                return
-        self._process.wait()
-        self._log.seek(0)
-        raise AssertionError(f"the cluster did not start: {self._log.read()[-3000:]}")
+                return True
+        return False
 
 
 def free_ports(count: int) -> list[int]:

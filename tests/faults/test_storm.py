@@ -26,9 +26,12 @@ from tests.kernel import Kernel
 
 CONNECTIONS = 1000
 ROUNDS = int(os.environ.get("JUPYTER_WALLAROO_TEST_STORM", "2"))
-LOOP_LIMIT_MS = 250.0
-"""Of CPU. The goal is 50, which is printed and not yet met by the way through Jupyter."""
+LOOP_LIMIT_MS = 100.0
+"""Of CPU, twice the goal of 50, as a machine that others keep busy takes longer for the same."""
+ECHO_LIMIT = 4.0
+"""Times what an echo takes beside processes that keep the machine busy and ask for nothing; likewise well above the goal."""
 CALM_S = 1.0
+HOGS = 2
 OPTIONS = tuple(
     f"--ServerApp.jpserver_extensions={name}=True" for name in ("jupyter_wallaroo", "tests.server.loop_probe")
 )
@@ -63,6 +66,18 @@ def one_round(process: subprocess.Popen[str]) -> dict[str, Any]:
     process.stdin.flush()
     told: dict[str, Any] = json.loads(process.stdout.readline())
     return told
+
+
+@contextmanager
+def busy() -> Iterator[None]:
+    """Processes that take what they get of the machine, as those that ask and those that answer do."""
+    spinning = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(HOGS)]
+    try:
+        yield
+    finally:
+        for process in spinning:
+            process.kill()
+            process.wait()
 
 
 class Echoes:
@@ -107,6 +122,7 @@ def test_a_thousand_connections_at_once(own: PrivateServer, deployed: Deployed, 
     outcomes: Counter[str] = Counter()
     storms: list[tuple[float, float]] = []
     calms: list[tuple[float, float]] = []
+    hogged: list[tuple[float, float]] = []
     late: list[dict[str, float]] = []
     url, token = deployed.url, own.token
     if door == "direct":
@@ -116,22 +132,27 @@ def test_a_thousand_connections_at_once(own: PrivateServer, deployed: Deployed, 
             began = time.monotonic()
             time.sleep(CALM_S)
             calms.append((began, time.monotonic()))
+            with busy():
+                began = time.monotonic()
+                time.sleep(CALM_S)
+                hogged.append((began, time.monotonic()))
             client.get(probe)
             told = one_round(process)
             late.append(client.get(probe).json())
             storms.append((told["began"], told["ended"]))
             outcomes.update(told["outcomes"])
     worked_ms = statistics.median(figures["worked_p99"] for figures in late)
-    calm_s, stormy_s = (statistics.median(echoes.during(spans)) for spans in (calms, storms))
+    calm_s, busy_s, stormy_s = (statistics.median(echoes.during(spans)) for spans in (calms, hogged, storms))
     print(
         f"{door}: {ROUNDS} rounds of {CONNECTIONS}: {dict(outcomes)}, {[round(ended - began, 1) for began, ended in storms]} s; "
         f"the loop held p99 {[round(figures['worked_p99']) for figures in late]} ms of CPU, "
         f"{[round(figures['p99']) for figures in late]} ms in all; "
-        f"a kernel's echo {calm_s * 1000:.0f} ms in the calm, {stormy_s * 1000:.0f} ms in the storm"
+        f"a kernel's echo {calm_s * 1000:.0f} ms in the calm, {busy_s * 1000:.0f} ms on a busy machine, {stormy_s * 1000:.0f} ms in the storm"
     )
     assert set(outcomes) <= {"200", "429", "503"}
     assert outcomes["200"] >= 0.99 * CONNECTIONS * ROUNDS
     assert worked_ms < LOOP_LIMIT_MS
+    assert stormy_s < ECHO_LIMIT * busy_s
 
 
 def _direct(own: PrivateServer, deployed: Deployed) -> tuple[str, str]:

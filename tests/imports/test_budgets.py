@@ -1,12 +1,11 @@
 """Import time is shared property: what the package may cost, and what it must not pull in (DESIGN, budgets).
 
-Times are those of the CPU: what else the machine does meanwhile is not the import's fault.
+Times are those of the CPU, the shortest of some rounds: what else the machine does meanwhile only adds to them.
 """
 
 from __future__ import annotations
 
 import json
-import statistics
 import subprocess
 import sys
 
@@ -26,7 +25,7 @@ print(json.dumps([taken, sorted(sys.modules)]))
 
 
 def _measure(statement: str, before: str = "") -> tuple[float, set[str]]:
-    """Return the median seconds a statement takes in fresh interpreters, and the modules loaded after it."""
+    """Return the fewest seconds a statement takes in fresh interpreters, and the modules loaded after it."""
     taken = []
     loaded: set[str] = set()
     for _ in range(ROUNDS):
@@ -35,7 +34,7 @@ def _measure(statement: str, before: str = "") -> tuple[float, set[str]]:
         seconds, modules = json.loads(output)
         taken.append(seconds)
         loaded = set(modules)
-    return statistics.median(taken), loaded
+    return min(taken), loaded
 
 
 def test_the_package_costs_20_ms() -> None:
@@ -80,7 +79,8 @@ def test_the_magics_load_nothing_heavy() -> None:
         before="import IPython.core.interactiveshell",
     )
     assert seconds < 0.400
-    assert not {"jupyter_server", "tornado", "onnxruntime", "sqlite_utils", "pyarrow", "pandas", "sklearn"} & loaded
+    server = {"jupyter_server", "tornado", "onnxruntime", "sqlite_utils"}
+    assert not (server | {"numpy", "pyarrow", "pandas", "sklearn"}) & loaded
 
 
 @pytest.mark.parametrize("package", ["errors", "strict_json", "types.model", "types.pipeline", "types.deployment"])

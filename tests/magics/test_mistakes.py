@@ -5,8 +5,6 @@ from __future__ import annotations
 import pytest
 from IPython.core.error import UsageError
 
-from jupyter_wallaroo.magics.verbs.bench import suggest
-from jupyter_wallaroo.sdk.measuring import Measurement
 from tests.magics.shell import Shell
 
 MISTAKES = {
@@ -41,20 +39,3 @@ def test_a_name_that_is_nearly_one_is_offered(shell: Shell, deployed: str) -> No
     """The server knows the names."""
     with pytest.raises(UsageError, match=f"Did you mean .*{deployed!r}"):
         shell.run(f"%wl status {deployed}x")
-
-
-def figure(connections: int, median_ms: float, rows: int = 1, per_s: int = 100, failed: int = 0) -> Measurement:
-    return Measurement(rows, connections, 1.0, [median_ms / 1000] * per_s, failed)
-
-
-def test_suggestions_say_what_was_measured_and_no_more() -> None:
-    """More replicas only where requests waited and there are processors; batching only where it brought something."""
-    waited = suggest([figure(1, 2), figure(8, 16)], replicas=1, cpus=4)
-    assert any("--replicas 2 is worth measuring" in line for line in waited)
-    crowded = suggest([figure(1, 2), figure(8, 16)], replicas=4, cpus=4)
-    assert not any("--replicas" in line for line in crowded)
-    kept_up = suggest([figure(1, 2), figure(8, 2.1)], replicas=1, cpus=4)
-    assert any("more would not be faster" in line for line in kept_up)
-    assert any("100 times the rows/s" in line for line in suggest([figure(1, 2), figure(1, 2, rows=100)], 1, 4))
-    assert not any("times" in line for line in suggest([figure(1, 2), figure(1, 200, rows=100, per_s=1)], 1, 4))
-    assert any("3 requests failed" in line for line in suggest([figure(1, 2, failed=3)], 1, 4))

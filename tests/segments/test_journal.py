@@ -20,6 +20,7 @@ from jupyter_wallaroo.codec.batch import Batch, arrow_array, python_values
 from jupyter_wallaroo.segments import journal as journal_module
 from jupyter_wallaroo.segments import journal_files
 from jupyter_wallaroo.segments.journal import Entry, JournalReader, finished
+from jupyter_wallaroo.segments.journal_files import MOST_SPARES, drop_spares, recycle
 from jupyter_wallaroo.types.plan import Durability
 from tests.segments.writing import append, numbers, open_journal, rows_of, texts, written
 
@@ -133,7 +134,7 @@ def ends(path: Path) -> list[tuple[int, int]]:
     found = []
     start = FILE_HEADER_BYTES
     while start < len(data):
-        _, length, kind = journal_module._ENTRY_HEADER.unpack_from(data, start)
+        _, length, kind, *_ = journal_module._ENTRY_HEADER.unpack_from(data, start)
         start += ENTRY_HEADER_BYTES + length
         found.append((start, kind))
     return found
@@ -161,9 +162,7 @@ def test_a_flipped_bit_drops_its_entry_and_what_follows(three_entries: Path) -> 
     rows = iter([2, 2, 1])
     shown = 0
     for (start, end), kind in zip(itertools.pairwise(bounds), kinds, strict=True):
-        checksum_and_length = range(start, start + 12)
-        payload = range(start + ENTRY_HEADER_BYTES, end)
-        for place in (*checksum_and_length, *payload):
+        for place in range(start, end):
             damaged = bytearray(data)
             damaged[place] ^= 1 << (place % 8)
             three_entries.write_bytes(damaged)
@@ -377,3 +376,76 @@ def test_room_behind_the_end_is_nobodys_business(tmp_path: Path) -> None:
     journal.close()
     assert path.stat().st_size == size
     assert path.stat().st_blocks * 512 < size + 64 * 1024
+
+
+def test_a_file_is_used_again_and_shows_nothing_of_what_was_in_it(tmp_path: Path) -> None:
+    """Writing to memory that the system has already is what makes a large request's log cheap."""
+    first = open_journal(tmp_path)
+    append(first, numbers(*range(400_000)), 1)
+    append(first, numbers(*range(5)), 2)
+    first.close()
+    (path,) = written(tmp_path)
+    place, size = path.stat().st_ino, path.stat().st_size
+    recycle(path)
+    assert written(tmp_path) == []
+    second = open_journal(tmp_path)
+    (again,) = written(tmp_path)
+    assert (again.stat().st_ino, again.stat().st_size) == (place, size)
+    assert rows_of(again) == []
+    for time_ms in range(3):
+        append(second, numbers(time_ms), time_ms)
+        assert [row["out"]["y"] for row in rows_of(again)] == [2.0 * number for number in range(time_ms + 1)]
+    assert again.stat().st_size == size
+    second.close()
+    assert again.stat().st_size < size
+    assert len(rows_of(again)) == 3
+
+
+def test_a_killed_writer_leaves_old_bytes_behind_its_entries(tmp_path: Path) -> None:
+    """What is archived then are its own records, whichever entry of the old ones lies where its last one ends."""
+    lengths = (1, 2, 7)
+    for length in lengths:
+        log = tmp_path / str(length)
+        first = open_journal(log)
+        for time_ms in range(300):
+            append(first, numbers(*range(1000)), time_ms)
+        first.close()
+        recycle(written(log)[0])
+        second = open_journal(log)
+        for time_ms in range(length):
+            append(second, numbers(*range(1000)), time_ms)
+        copied = log / "copy.journal"  # as it lies there when the writer is killed
+        copied.write_bytes(written(log)[0].read_bytes())
+        assert len(rows_of(copied)) == 1000 * length
+        second.close()
+
+
+def test_two_writers_do_not_take_the_same_file(tmp_path: Path) -> None:
+    """Replicas share a directory."""
+    for number in range(MOST_SPARES + 1):
+        journal = open_journal(tmp_path, f"r{number}")
+        append(journal, numbers(*range(400_000)), 1)
+        journal.close()
+    for path in written(tmp_path):
+        recycle(path)
+    spares = list((tmp_path / "journal").glob(".*.spare"))
+    assert len(spares) == MOST_SPARES, "what is too much is removed"
+    journals = [open_journal(tmp_path, f"s{number}") for number in range(MOST_SPARES + 1)]
+    places = [path.stat().st_ino for path in written(tmp_path)]
+    assert len(set(places)) == MOST_SPARES + 1
+    for journal in journals:
+        journal.close()
+
+
+def test_a_file_that_nobody_needs_again_goes(tmp_path: Path) -> None:
+    """Whoever set an age for the log does not find older records on the disk."""
+    journal = open_journal(tmp_path)
+    append(journal, numbers(*range(400_000)), 1)
+    journal.close()
+    recycle(written(tmp_path)[0])
+    folder = tmp_path / "journal"
+    drop_spares(folder)
+    (spare,) = folder.iterdir()
+    os.utime(spare, (0, 0))
+    drop_spares(folder)
+    assert list(folder.iterdir()) == []

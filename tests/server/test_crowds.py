@@ -5,7 +5,12 @@ from __future__ import annotations
 import asyncio
 import socket
 
-from jupyter_wallaroo.server.crowds import SOCKETS_A_TURN, take_few
+import pytest
+from tornado import netutil
+from tornado.iostream import IOStream
+from tornado.tcpserver import TCPServer
+
+from jupyter_wallaroo.server.crowds import ACCEPTS_A_TURN, SOCKETS_A_TURN, accept_few, take_few
 
 
 def test_a_turn_takes_few_sockets_and_every_socket_gets_its_turn() -> None:
@@ -35,3 +40,33 @@ def test_a_turn_takes_few_sockets_and_every_socket_gets_its_turn() -> None:
     for pair in pairs:
         for end in pair:
             end.close()
+
+
+def test_a_turn_accepts_few_connections_and_each_is_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many wait; nobody is turned away."""
+    monkeypatch.setattr(netutil, "_DEFAULT_BACKLOG", 128)
+    accept_few()
+    accepted: list[object] = []
+
+    class Server(TCPServer):
+        def handle_stream(self, stream: IOStream, address: tuple[str, int]) -> None:
+            accepted.append(address)
+            stream.close()
+
+    async def main() -> list[int]:
+        (listening,) = netutil.bind_sockets(0, "127.0.0.1")
+        server = Server()
+        clients = [socket.create_connection(listening.getsockname()) for _ in range(3 * ACCEPTS_A_TURN)]
+        server.add_socket(listening)
+        turns = []
+        async with asyncio.timeout(30):
+            while len(accepted) < len(clients):
+                before = len(accepted)
+                await asyncio.sleep(0)
+                turns.append(len(accepted) - before)
+        server.stop()
+        for client in clients:
+            client.close()
+        return turns
+
+    assert max(asyncio.run(main())) == ACCEPTS_A_TURN

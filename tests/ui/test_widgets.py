@@ -329,11 +329,17 @@ def _ready(page: Any, application: str) -> None:
 
 
 def _run_all(page: Any) -> None:
-    """Run all cells from the menu; Notebook 7 shows its kernel as idle a moment before it takes any, so again if need be."""
+    """Run all cells from the menu; Notebook 7 shows its kernel as idle a moment before it takes any, so again if need be.
+
+    Meanwhile it may ask which kernel to take: the one that it proposes.
+    """
     from playwright.sync_api import TimeoutError as TooSlow
 
     begun = page.locator(".jp-InputPrompt", has_text=re.compile(r"\[(\*|\d+)\]")).first
+    asked = page.locator(".jp-Dialog .jp-mod-accept")
     for _ in range(5):
+        if asked.is_visible():
+            asked.click()
         page.get_by_text("Run", exact=True).first.click()
         page.get_by_text("Run All Cells", exact=True).click()
         try:
@@ -361,7 +367,8 @@ model = wl.upload_model("summer", "summer.onnx").configure(tensor_fields=["tenso
 pipeline = wl.build_pipeline("{name}").add_model_step(model).deploy()
 pipeline.panel()
 """
-    cells = [first, "pipeline.panel('inference')", "pipeline.panel('logs')", "wl.panel()", "wl.panel(view='tasks')"]
+    tasks = f"wl.set_current_workspace(wl.create_workspace('{name}'))\nwl.panel(view='tasks')"
+    cells = [first, "pipeline.panel('inference')", "pipeline.panel('logs')", "wl.panel()", tasks]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     path = server.directory / "panels.ipynb"

@@ -48,7 +48,7 @@ def unique(name: str) -> str:
 @pytest.fixture(scope="module")
 def orchestration(lab_client: httpx.Client) -> Iterator[str]:
     """An orchestration that waits for a file, if it is told to, and fails, if it is told to."""
-    key = orchestrate(lab_client, default_workspace(lab_client), MAIN)
+    key = orchestrate(lab_client, default_workspace(lab_client), MAIN, name=unique("work"))
     yield key
     for task in post(lab_client, "task/list", orch_id=key):
         lab_client.post("task/kill", json={"id": task["id"]})

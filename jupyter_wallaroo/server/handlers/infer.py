@@ -116,12 +116,12 @@ class InferHandler(BodyHandler):
         assert self._deployment is not None, "check found it"
         received = self._region or self.body
         self.app.receiving.end(self)
+        if self.known is not None:
+            self.app.fast_path.learn(self, self.known, self._form)  # before its answer, for those that come meanwhile
         said, body = await self.app.services.inference.infer(self._deployment, received, self._form)
         self._answered = said
         self.report_activity()
         self.set_header("Content-Type", said.media.value)
-        if self.known is not None:
-            self.app.fast_path.learn(self, self.known, self._form)
         self.finish(bytes(body))
 
     @property
