@@ -26,10 +26,6 @@ if TYPE_CHECKING:
 AGAIN_AFTER_S = 30.0
 """When a deployment that could not be reached directly is tried again: its engines may have been starting."""
 
-MOVED_S = 5.0
-"""How long a deployment is asked through Jupyter after it was replaced: a connection to an engine of before is kept for
-a moment, and would be answered by it."""
-
 
 class Pipe(Struct, frozen=True):
     """Where inferences go: a deployment of a pipeline, by the names that addresses have."""
@@ -100,11 +96,6 @@ class Ways:
             raise error
         return self.through_jupyter(pipe)
 
-    def moved(self, deployment: str) -> None:
-        """Go through Jupyter for a while, which knows the engines that a deployment has now."""
-        for pipe in [pipe for pipe in self._direct if pipe.deployment == deployment]:
-            self._close(pipe, MOVED_S)
-
     def _ask(self, pipe: Pipe) -> Way | None:
         request = GetDirectAccess(workspace_id=pipe.workspace_id, pipeline_name=pipe.pipeline)
         try:
@@ -117,6 +108,6 @@ class Ways:
         self._direct[pipe] = Way(access.url, {"Authorization": f"Bearer {access.token}"})
         return self._direct[pipe]
 
-    def _close(self, pipe: Pipe, for_s: float = AGAIN_AFTER_S) -> None:
+    def _close(self, pipe: Pipe) -> None:
         self._direct.pop(pipe, None)
-        self._closed[pipe] = time.monotonic() + for_s
+        self._closed[pipe] = time.monotonic() + AGAIN_AFTER_S

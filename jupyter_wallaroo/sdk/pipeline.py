@@ -204,7 +204,6 @@ class Pipeline(Draft, Inferring, Historic, PipelinePanels, Noun[wire.ListedPipel
         deployment = Deployment(self._client, number, f"{deploy_id}-{number}")
         if wait_for_status:
             deployment.wait_until_running(self.name(), version.pipeline_variant_version, replacing=replacing)
-        self._client.ways.moved(deployment.name())
         return self.refresh()
 
     def undeploy(self) -> Self:

@@ -22,6 +22,8 @@ from jupyter_wallaroo.types.event import UNDEPLOYED, DeploymentChanged, Notify
 
 DRAIN_LIMIT_S = 20.0
 POISON_MEMORY_S = 60.0
+DOORS_LIMIT_S = 1.0
+"""How much longer a switch waits for requests at the doors that are closed; what takes longer is drained after it."""
 IDLE_S = 1.0
 """How long a connection to a replica that is replaced may have been idle: a client may just be sending on it."""
 
@@ -64,6 +66,7 @@ class Deployment:
         self._is_closing = False
         self._poison: dict[bytes, float] = {}
         self._replacing: asyncio.Task[None] | None = None
+        self._switching: asyncio.Task[None] | None = None
         self._retiring: set[asyncio.Task[None]] = set()
         self._fresh: list[Replica] = []
         self._notify = notify
@@ -281,7 +284,7 @@ class Deployment:
         """
         if self._replacing is not None:
             self._replacing.cancel()
-        if self._is_of_size(spec) and self.status is not Status.ERROR:
+        if self._is_of_size(spec) and self.status is not Status.ERROR and not self._is_switching:
             self._resize(spec)
             return []
         self._replacing = asyncio.get_running_loop().create_task(self._replace(spec))
@@ -310,7 +313,7 @@ class Deployment:
     @property
     def may_scale(self) -> bool:
         """Whether its load says anything: it answers, or nobody asks it, and it is not about to be replaced."""
-        is_replacing = self._replacing is not None and not self._replacing.done()
+        is_replacing = self._is_switching or (self._replacing is not None and not self._replacing.done())
         return not (self._is_closing or is_replacing) and (self.pick() is not None or not self.replicas)
 
     def hold(self, reason: str | None) -> None:
@@ -363,10 +366,28 @@ class Deployment:
         finally:
             if self._fresh is fresh:
                 self._fresh = []
+        self._switching = asyncio.get_running_loop().create_task(self._switch(fresh, spec))
+        await asyncio.shield(self._switching)
+
+    @property
+    def _is_switching(self) -> bool:
+        return self._switching is not None and not self._switching.done()
+
+    async def _switch(self, fresh: list[Replica], spec: DeploymentSpec) -> None:
+        """Have ready replicas take the place of the others, once those answer nobody at their own doors any more.
+
+        So whoever is told that the new version runs is not answered by the old one.
+        """
+        self._fresh = fresh
+        self._serve(fresh)
+        closing = [door for replica in self.replicas if (door := replica.close_door(idle_s=IDLE_S)) is not None]
+        if closing:
+            await asyncio.wait(closing, timeout=IDLE_S + DOORS_LIMIT_S)
+        if self._fresh is fresh:
+            self._fresh = []
         self._past_restarts = self.restarts
         self.held = None
         old, self.replicas, self.spec = self.replicas, fresh, spec
-        self._serve(fresh)
         self._watch_doorway()
         self._changed()
         self._retire(old)
@@ -399,6 +420,8 @@ class Deployment:
         if self._replacing is not None:
             self._replacing.cancel()
             await asyncio.gather(self._replacing, return_exceptions=True)
+        if self._switching is not None:
+            await self._switching
         with contextlib.suppress(TimeoutError):
             draining = (replica.until_idle(idle_s=0.0) for replica in self.replicas)
             await asyncio.wait_for(asyncio.gather(self._idle.wait(), *draining), drain_s)

@@ -15,7 +15,7 @@ from jupyter_wallaroo.engine.frames import Buffer, Kind
 from jupyter_wallaroo.errors import DeadlineExceeded, InvalidModel, Unavailable, WallarooError
 from jupyter_wallaroo.supervisor.doorway import Doorway
 from jupyter_wallaroo.supervisor.launch import Launcher, Unit
-from jupyter_wallaroo.supervisor.process import EngineGone, EngineProcess, OnChange, forget
+from jupyter_wallaroo.supervisor.process import EngineGone, EngineProcess, OnChange, Reply, forget
 from jupyter_wallaroo.supervisor.spec import DeploymentSpec, Limits
 from jupyter_wallaroo.supervisor.taker import Taker
 from jupyter_wallaroo.types.deployment import Status
@@ -142,14 +142,19 @@ class Replica:
         idle_s
             How long a connection may have been idle that is kept: a client may just be sending on it.
         """
-        self._serves = False
-        process = self._process
-        if process is None:
-            return
-        if self._doorway is not None:
-            until = time.monotonic() + DOOR_LIMIT_S
-            process.call(Kind.RETIRE, _encode(Retire(idle_s=idle_s)), b"", until).add_done_callback(forget)
-        await process.until_idle()
+        self.close_door(idle_s=idle_s)
+        if self._process is not None:
+            await self._process.until_idle()
+
+    def close_door(self, *, idle_s: float) -> asyncio.Future[Reply] | None:
+        """Take no more connections at its door; return what is done when every one has ended, None for no door."""
+        was_open, self._serves = self._serves, False
+        if self._process is None or self._doorway is None or not was_open:
+            return None
+        until = time.monotonic() + DOOR_LIMIT_S
+        closing = self._process.call(Kind.RETIRE, _encode(Retire(idle_s=idle_s)), b"", until)
+        closing.add_done_callback(forget)
+        return closing
 
     def count(self) -> int:
         """Tell what was counted at its door since the last time, and return how many requests that were."""

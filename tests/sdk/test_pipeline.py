@@ -90,7 +90,9 @@ def test_s2_29_every_deploy_makes_a_version_and_swaps_in_place(
         assert pipeline.infer(ROW)["out.y"].tolist() == [[6.0]]
         pipeline.clear().add_model_step(doubler).deploy()
         target = pipeline._target()
-        assert target.ways.find(target.pipe).credentials is None  # an engine of before may still have its connection
+        assert target.ways.find(target.pipe).credentials is not None, (
+            "the engines' own door, where the old one was kept"
+        )
         assert pipeline.infer(ROW)["out.y"].tolist() == [[12.0]]
         pipeline.deploy()
         assert uuids(pipeline)[2:] == first
