@@ -345,7 +345,7 @@ def test_a_run_cannot_deploy_or_copy_what_is_elsewhere(inside: Inside) -> None:
 CLOSED = {
     "runs", "runs/{run}", "runs/{run}/{step}", "runs/{run}/{step}/notebook", "runs/{run}/{step}/outputs/{name}",
     "sessions", "sessions/{project}/{pipeline}",
-    "health", "openapi.json",
+    "health", "openapi.json", "admin/get_pipeline_direct_access",
     "users/query", "workspaces/create", "workspaces/list_users", "workspaces/add_user", "workspaces/remove_user",
     "connections/create", "connections/add_to_workspace", "connections/remove_from_workspace", "connections/delete",
     "pipelines/overview", "pipelines/list_versions", "pipelines/get_traffic", "pipelines/apply", "audit/list", "tags/create", "tags/list", "tags/assign", "tags/remove",
