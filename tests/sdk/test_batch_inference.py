@@ -254,6 +254,15 @@ def test_first_rows_that_fail_wait_for_the_columns(summing: Pipeline) -> None:
         ).to_table()
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """An interrupt that is heard, as in a kernel: a shell's background jobs begin with it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_keeps_what_was_written(summing: Pipeline, tmp_path: Path) -> None:
     """A whole file, and no thread or request goes on."""
 
@@ -271,6 +280,7 @@ def test_an_interrupt_keeps_what_was_written(summing: Pipeline, tmp_path: Path) 
     assert not [thread for thread in threading.enumerate() if thread.name == "infer-batches"]
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_ends_slow_requests_at_once(wl: Client, tmp_path: Path) -> None:
     """However long the server would take."""
     (tmp_path / "slow.onnx").write_bytes(models.slow(turns=3_000_000))
