@@ -20,6 +20,8 @@ from tests.deploying import Deployed, definition, deploy, post, upload, wait_run
 from tests.faults.drill import EXTENSION_ONLY
 
 LIMIT_S = 60.0
+UP_LIMIT_S = 10.0
+"""Measured: 1.55 and 2.57 s; the goal is 2 s, a busy machine takes longer to start an engine."""
 WINDOW_S = 1.0
 TURNS = 60_000
 """About 20 ms a row."""
@@ -112,6 +114,7 @@ def test_more_replicas_soon_and_fewer_after_the_calm(own: PrivateServer, here: h
     with Asking(own, made.url, 6) as load:
         found = until(here, made.name, lambda found: found["replicas"]["running"] >= 2)
         up_s = time.monotonic() - load.began
+        assert up_s < UP_LIMIT_S
         assert found["status"] == "Running"
         until(here, made.name, running(3))
     with Asking(own, made.url, 1) as light:
