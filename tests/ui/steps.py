@@ -71,6 +71,12 @@ def choose(page: Page, line: Locator, label: str) -> None:
     menu_item(page, label).click()
 
 
+def copied(page: Page) -> str:
+    """Wait until the page says that something was copied and return it."""
+    page.locator(".Toastify__toast").get_by_text("Copied").wait_for()
+    return str(page.evaluate("navigator.clipboard.readText()"))
+
+
 def deploy_file(page: Page, file_name: str, name: str) -> None:
     """Right-click a file of the file browser and deploy it under a name."""
     page.locator(".jp-DirListing-item", has_text=file_name).click(button="right")

@@ -218,7 +218,7 @@ def test_connections_come_and_go(page: Page, lab: PrivateServer, lab_client: htt
     line = steps.row(page, name)
     line.wait_for()
     steps.choose(page, line, "Copy as %wl")
-    assert page.evaluate("navigator.clipboard.readText()") == f"%wl connection get {name}"
+    assert steps.copied(page) == f"%wl connection get {name}"
     steps.choose(page, line, "Read a Sample")
     page.locator(".jp-CodeConsole:visible").get_by_text("42424242").first.wait_for(timeout=LIMIT_MS)
     steps.choose(page, line, "Remove from Workspace")
@@ -240,8 +240,7 @@ def test_a_model_is_deployed_from_the_tree(page: Page, lab: PrivateServer, lab_c
     version = upload(lab_client, models.row_sum(3), name)
     line = steps.row(page, name).and_(page.locator('[data-kind="model"]'))
     steps.choose(page, line, "Copy Reference")
-    copied = json.loads(page.evaluate("navigator.clipboard.readText()"))
-    assert copied == {"name": name, "version": version["file_info"]["version"], "sha": version["file_info"]["sha"]}
+    assert json.loads(steps.copied(page)) == {"name": name, "version": version["file_info"]["version"], "sha": version["file_info"]["sha"]}
     steps.choose(page, line, "Deploy…")
     steps.confirm(page, "Deploy")
     steps.wait_text(steps.pipeline_row(page, name), "Running")
