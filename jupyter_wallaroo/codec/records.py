@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import secrets
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,11 +14,16 @@ from jupyter_wallaroo import strict_json
 from jupyter_wallaroo.codec import scanning
 from jupyter_wallaroo.codec.batch import Answer, Cells, Column, Decoded, python_values
 from jupyter_wallaroo.codec.selection import Selection
-from jupyter_wallaroo.errors import InvalidInput
+from jupyter_wallaroo.errors import InvalidInput, InvalidRequest
 
 Row = dict[str, Any]
 
 _encode = msgspec.json.Encoder().encode
+_encode_lines = msgspec.json.Encoder().encode_lines
+
+_MARK = str(secrets.randbits(128))
+"""Nobody knows it, so that no body can pretend to end where another begins."""
+_BETWEEN = f',"{_MARK}",'.encode()
 
 
 def decode(body: strict_json.Buffer) -> Decoded:
@@ -29,6 +35,23 @@ def decode(body: strict_json.Buffer) -> Decoded:
         Not a non-empty list of objects with the same keys, or a key twice in one object.
     """
     return from_rows(strict_json.decode(body), body)
+
+
+def decode_together(bodies: Sequence[strict_json.Buffer]) -> tuple[Decoded, list[int]] | None:
+    """Return the columns of several records bodies as those of one, and the rows of each body.
+
+    None where anything is wrong with one of them, or they have not the same keys: each has to be read by itself.
+    """
+    text = b"[%b]" % _BETWEEN.join(bodies)
+    try:
+        parts = strict_json.decode(text)
+        lists = parts[::2]
+        if parts[1::2] != [_MARK] * (len(bodies) - 1) or len(lists) != len(bodies):
+            return None
+        counts = [len(rows) if type(rows) is list else 0 for rows in lists]
+        return (from_rows(list(itertools.chain.from_iterable(lists)), text), counts) if all(counts) else None
+    except InvalidRequest:
+        return None
 
 
 def from_rows(rows: Any, body: strict_json.Buffer) -> Decoded:
@@ -86,7 +109,9 @@ def encode(answer: Answer, selection: Selection) -> bytes:
 def encode_each(answer: Answer, selection: Selection, ends: Sequence[int]) -> list[bytes]:
     """Return an answer to several requests, written at once, as one body for each; ``ends`` are of their rows."""
     rows = _rows(answer, selection)
-    return [_encode(rows[start:end]) for start, end in itertools.pairwise((0, *ends))]
+    # In JSON a line's end is never written as it is.
+    lines = _encode_lines([rows[start:end] for start, end in itertools.pairwise((0, *ends))])
+    return lines.split(b"\n")[: len(ends)]
 
 
 def _rows(answer: Answer, selection: Selection) -> list[Row]:

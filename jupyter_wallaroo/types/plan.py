@@ -170,6 +170,16 @@ class InferRequest(Struct, frozen=True, array_like=True):
     place: tuple[int, int] | None = None
     """Where in the arena the body lies, as offset and size, when it does not come with the frame."""
 
+    def asks_as(self, other: InferRequest) -> bool:
+        """Tell whether both ask for the same fields, of bodies of one format in answers of one format."""
+        return (
+            self.accepts is other.accepts
+            and self.content is other.content
+            and self.dataset == other.dataset
+            and self.exclude == other.exclude
+            and self.separator == other.separator
+        )
+
 
 class Inspect(Struct, frozen=True, kw_only=True):
     """An uploaded file to be looked into: ``label`` is how messages call it.
