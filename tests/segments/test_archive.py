@@ -12,6 +12,7 @@ import pyarrow as pa
 import pytest
 
 from jupyter_wallaroo.segments import archive as archive_module
+from jupyter_wallaroo.segments import tables as tables_module
 from jupyter_wallaroo.segments.archive import JOURNALS, SEGMENTS, archive, retain
 from tests.segments.writing import append, numbers, open_journal, rows_of, texts, written
 
@@ -51,7 +52,7 @@ def test_a_finished_journal_becomes_one_directory(tmp_path: Path, journal_rows: 
 
 def test_a_long_run_is_cut_into_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Files stay small enough to be loaded for one page."""
-    monkeypatch.setattr(archive_module, "MAX_ROWS_PER_FILE", 4)
+    monkeypatch.setattr(tables_module, "MAX_ROWS_PER_FILE", 4)
     journal = open_journal(tmp_path)
     for number in range(5):
         append(journal, numbers(number, number), number)
