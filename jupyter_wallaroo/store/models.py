@@ -26,6 +26,10 @@ from jupyter_wallaroo.types.tag import Tag
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
+_conversion = msgspec.json.Decoder(Conversion).decode
+_signature = msgspec.json.Decoder(Signature).decode
+_tags = msgspec.json.Decoder(list[Tag]).decode
+
 _VERSIONS = """
 SELECT v.*, m.name AS model_name, m.workspace_id AS workspace_id, c.id AS config_id, c.config AS config,
 (SELECT json_group_array(json_object('id', id, 'tag', tag)) FROM (SELECT t.id, t.tag FROM model_version_tags l
@@ -54,13 +58,13 @@ def _configured(row: rows.RowValues) -> ConfiguredModelVersion:
         status=ModelStatus(row["status"]),
         visibility=row["visibility"],
         file_info=FileInfo(version=row["version"], sha=row["sha"], file_name=row["file_name"], size=row["size_bytes"]),
-        conversion=msgspec.json.decode(row["conversion"], type=Conversion),
-        signature=msgspec.json.decode(row["signature"], type=Signature) if row["signature"] else None,
+        conversion=_conversion(row["conversion"]),
+        signature=_signature(row["signature"]) if row["signature"] else None,
         created_at=row["created_at"],
         created_by=row["created_by"],
         error_summary=row["error_summary"],
         note=row["note"],
-        tags=msgspec.json.decode(row["tags"], type=list[Tag]),
+        tags=_tags(row["tags"]),
     )
     config = _config(row["config_id"], row["id"], row["runtime"], row["config"])
     return ConfiguredModelVersion(model_version=version, config=config)
