@@ -164,6 +164,7 @@ def _requests(client: httpx.Client, filled: Filled) -> Mapping[str, Callable[[],
         return ask
 
     deployed = filled.deployed
+    model = "model-0" if filled.size.pipelines else filling.LOGGED
     newest = client.post("pipelines/search", json={"limit": 1}).json()["pipelines"][0]["pipeline"]["id"]
     log = {"workspace_id": deployed.workspace_id, "pipeline_name": deployed.pipeline_name}
     return {
@@ -178,6 +179,11 @@ def _requests(client: httpx.Client, filled: Filled) -> Mapping[str, Callable[[],
         "models/search, word": post("models/search", search_term="-777", limit=100),
         "models/search, word that is not there": post("models/search", search_term="no such word", limit=100),
         "models/search, newest": post("models/search", limit=100),
+        "models/list_versions": post("models/list_versions", model_id=model, limit=100),
+        "task/list, first 100": post("task/list", limit=100),
+        "task/list, middle 100": post("task/list", limit=100, before=max(newest // 2, 1)),
+        "assays/list, first 100": post("assays/list", limit=100),
+        "assays/list, middle 100": post("assays/list", limit=100, after=newest // 2),
         "audit/list": post("audit/list", limit=100),
         "tags/list": post("tags/list"),
         "workspaces/get": post("workspaces/get", id=deployed.workspace_id),
@@ -202,8 +208,12 @@ def _whole(client: httpx.Client, server: PrivateServer) -> Mapping[str, Callable
         "pipelines/list_pipelines, all": post("pipelines/list_pipelines"),
         "pipelines/overview, all": post("pipelines/overview"),
         "models/list, all": post("models/list"),
+        "task/list, all": post("task/list"),
+        "assays/list, all": post("assays/list"),
         "Client.list_pipelines()": lambda: len(sdk.list_pipelines()),
         "Client.list_models()": lambda: len(sdk.list_models()),
+        "Client.list_tasks()": lambda: len(sdk.list_tasks()),
+        "Client.list_assays()": lambda: len(sdk.list_assays()),
         "Client.get_model(name)": lambda: len(sdk.get_model(filling.LOGGED).name()),
         "Client.get_pipeline(name)": lambda: len(sdk.get_pipeline(filling.LOGGED).name()),
     }
