@@ -248,9 +248,9 @@ class Replica:
             if unit is not None:
                 await unit.end()
 
-    def _wait(self, reason: str) -> None:
+    def _wait(self, status: Status, reason: str) -> None:
         self.is_waiting = True
-        self._set(Status.STARTING, reason)
+        self._set(status, reason)
 
     async def _decide(self, question: bytes) -> bytes:
         """Answer what its door asks about a token."""

@@ -53,12 +53,12 @@ class RayCluster:
     nodes
         How many nodes there are besides the head.
     cpus
-        CPUs of each.
+        CPUs of each; each also has a graphics processor, or says so, and a label ``place``, from "0" on.
     port
         Of the head; 0: any.
     """
 
-    def __init__(self, *, nodes: int = 2, cpus: int = 2, port: int = 0) -> None:
+    def __init__(self, *, nodes: int = 2, cpus: int = 3, port: int = 0) -> None:
         self._options = {"nodes": nodes, "cpus": cpus, "port": port}
         self._process: subprocess.Popen[str] | None = None
         self.address = ""
@@ -80,9 +80,9 @@ class RayCluster:
         for process in alive:
             process.kill()
 
-    def add_node(self, cpus: int = 2) -> None:
-        """Add a node."""
-        self._say(f"add {cpus}")
+    def add_node(self, place: str) -> None:
+        """Add a node with a label ``place``."""
+        self._say(f"add {place}")
 
     def kill_node(self, node: str) -> None:
         """Kill a node's raylet as a crash would."""
@@ -153,8 +153,8 @@ def _main(nodes: int, cpus: int, port: int) -> None:
         head["gcs_server_port"] = port
     cluster = Cluster(initialize_head=True, head_node_args=head)
 
-    def add(cpus: int) -> None:
-        cluster.add_node(num_cpus=cpus, memory=NODE_MEMORY_BYTES, **shared())
+    def add(place: str) -> None:
+        cluster.add_node(num_cpus=cpus, num_gpus=1, labels={"place": place}, memory=NODE_MEMORY_BYTES, **shared())
 
     def tell() -> None:
         said = {
@@ -164,15 +164,15 @@ def _main(nodes: int, cpus: int, port: int) -> None:
         }
         print(json.dumps(said), flush=True)
 
-    for _ in range(nodes):
-        add(cpus)
+    for number in range(nodes):
+        add(str(number))
     assert not ray.is_initialized()
     tell()
     for line in sys.stdin:
         command, *words = line.split()
         if command == "end":
             break
-        add(int(words[0]))
+        add(words[0])
         tell()
     cluster.shutdown()
 
