@@ -45,6 +45,8 @@ class Kind(IntEnum):
     """What a replica logs, for whoever keeps it; back to it: begin a new file."""
     ENDED = 19
     """How processes came to their end elsewhere."""
+    ROLLED = 20
+    """A replica has finished one file of its journal and begun another."""
 
 
 class Receiver(Protocol):

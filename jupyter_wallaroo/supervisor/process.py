@@ -153,6 +153,8 @@ class EngineProcess:
         self.scoreboard: Scoreboard | None = None
         """What its own door counts, None when it has none."""
         self.asked: Asked | None = None
+        self.rolled: OnChange | None = None
+        """Told when it has finished a file of its journal."""
         self._answering: set[asyncio.Task[None]] = set()
         self._idle: asyncio.Future[None] | None = None
         self._ended = asyncio.get_running_loop().create_task(self._watch())
@@ -274,6 +276,10 @@ class EngineProcess:
         self._last_heard = time.monotonic()
         if kind == Kind.ASK:
             self._answer(head)
+            return
+        if kind == Kind.ROLLED:
+            if self.rolled is not None:
+                self.rolled()
             return
         if kind == Kind.ENDED:
             ended = _decode_ended(head)

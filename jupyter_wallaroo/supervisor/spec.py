@@ -120,3 +120,5 @@ class Limits(Struct, frozen=True, kw_only=True):
     """Replicas of all deployments together up to which autoscaling adds more."""
     doors: Doors | None = None
     """The ports that replicas answer themselves, None where Jupyter is the only door."""
+    rolled: Callable[[str], None] | None = None
+    """Told of a directory in which a replica has finished a file of its journal."""
