@@ -25,7 +25,10 @@ VARIABLES = {
     "RAY_DISABLE_IMPORT_WARNING": "1",
     "RAY_AUTH_MODE": "disabled",
     "RAY_raylet_start_wait_time_s": "60",
+    "RAY_worker_niceness": "0",
 }
+"""Without their niceness: what runs on nodes is as important as what asks it, on this one machine."""
+
 _CONFIG = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 1000, "health_check_timeout_ms": 5000}
 """A node that refuses connections is given up after 5 s; one that is merely slow, on a busy machine, is not."""
 

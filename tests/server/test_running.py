@@ -26,7 +26,7 @@ from tests.launching import Launcher
 SLOW_TURNS = 700_000
 """About a second of work."""
 QUEUE = 3
-LIMITS = (f"--WallarooApp.queue_limit={QUEUE}", "--WallarooApp.drain_time_limit_s=15")
+LIMITS = (f"--WallarooApp.queue_limit={QUEUE}", "--WallarooApp.drain_time_limit_s=25")
 
 
 def _deploy_with(client: httpx.Client, version: dict[str, Any], name: str, config: dict[str, Any]) -> list[Any]:

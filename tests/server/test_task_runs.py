@@ -70,7 +70,8 @@ def test_a_timeout_ends_the_run(client: httpx.Client, room: int, quick: str) -> 
 def test_a_killed_task_is_pending_until_it_is_gone(client: httpx.Client, room: int, quick: str) -> None:
     """202 with the task; again, nothing changes."""
     task_id = run_once(client, room, quick, json={"sleep": 1000})
-    until(lambda: (last_run(client, task_id) or {}).get("state") == "running")
+    run_id = until(lambda: last_run(client, task_id))["run_id"]
+    until(lambda: log(client, run_id))
     killed = posted(client, "task/kill", 202, id=task_id)
     assert killed["killed"] and killed["status"] == "pending_kill"
     run = ended(client, task_id)
