@@ -2,8 +2,10 @@
 
 One suite for both: a test that takes the fixture `launcher` runs once with each. What stays with this machine alone, and
 why: the direct door (replicas on nodes have none), autoscaling by CPU (what other machines' processors do is not known
-here), and what is told of directories and of memory that engines share with the server (nodes have their own). Drills
-that repeat themselves, of many kills and many pipelines, repeat less on Ray, where each replica takes an actor.
+here), and what is told of directories and of memory that engines share with the server (nodes have their own). What the
+supervisor decides by itself, whoever started a process (who is to blame for the end of a sidekick, what becomes of a
+refused version at a restart, ten pipelines at once), runs here only, to save time: each replica takes an actor there. So
+drills of many kills and replacements repeat less on Ray.
 """
 
 from __future__ import annotations

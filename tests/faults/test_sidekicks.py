@@ -147,12 +147,12 @@ def test_a_step_that_never_returns(launcher: Launcher) -> None:
     with launcher.serving(SHORT_LIMIT) as (_, client):
         deployed = deploy(client, "p", [convert(client, NAUGHTY, "naughty", "python", "n.py")])
         for how in ("hang", "sleep"):
-            before = _all_pids(client, deployed)
+            before, (stuck,) = _all_pids(client, deployed), _pids(client, deployed)
             started = time.monotonic()
             response = _do(client, deployed, how)
             assert response.status_code == 504, response.text
             assert time.monotonic() - started < 3.0
-            _back_after(client, deployed, max(before))
+            _back_after(client, deployed, stuck)
             assert not before & _all_pids(client, deployed)
             assert _do(client, deployed, "well").json()[0]["out"] == {"done": "well"}
             assert time.monotonic() - started < 2 + 2 + launcher.back_limit_s(BACK_LIMIT_S)
@@ -172,9 +172,9 @@ def test_a_step_that_eats_memory(launcher: Launcher) -> None:
         assert not before & _all_pids(client, deployed)
 
 
-def test_requests_behind_one_that_eats_memory(launcher: Launcher) -> None:
+def test_requests_behind_one_that_eats_memory(local_launcher: Launcher) -> None:
     """Only the request that was worked on is to blame; those that waited behind it are answered."""
-    with launcher.serving() as (server, client):
+    with local_launcher.serving() as (server, client):
         version = convert(client, NAUGHTY, "naughty", "python", "n.py")
         deployed = _deploy_limited(client, "p", version, "512Mi")
         answers: dict[str, httpx.Response] = {}
@@ -195,9 +195,9 @@ def test_requests_behind_one_that_eats_memory(launcher: Launcher) -> None:
         assert codes == {"greedy": 413, "0": 200, "1": 200, "2": 200, "3": 200}
 
 
-def test_a_step_that_ends_its_process(launcher: Launcher) -> None:
+def test_a_step_that_ends_its_process(local_launcher: Launcher) -> None:
     """Tried once more, then refused as an error that says which model; others are answered at once."""
-    with launcher.serving(SHORT_LIMIT) as (_, client):
+    with local_launcher.serving(SHORT_LIMIT) as (_, client):
         deployed = deploy(client, "p", [convert(client, NAUGHTY, "naughty", "python", "n.py")], replicas=2)
         for how in ("_exit", "abort", "close"):
             response = _do(client, deployed, how)
@@ -247,16 +247,16 @@ def test_a_model_that_never_finishes_loading(launcher: Launcher) -> None:
             status = post(client, "status/get_deployment", name=f"stuck-{number}")
             if status["status"] == "Error":
                 break
-            assert time.monotonic() - started < 4 + 2 * launcher.back_limit_s(BACK_LIMIT_S), status
+            assert time.monotonic() - started < 60, status
             time.sleep(0.1)
         assert status["details"][0] == "Loading 'stuck' took longer than 4 s."
         deploy(client, "well", [upload(client, models.row_sum(3), "m")])
 
 
-def test_a_replacement_that_eats_memory_while_it_loads(launcher: Launcher) -> None:
+def test_a_replacement_that_eats_memory_while_it_loads(local_launcher: Launcher) -> None:
     """It is ended at its limit, and what ran before serves on."""
     source = b"kept = []\nwhile True:\n    kept.append(bytearray(b'x' * 2**24))\ndef process_data(d):\n    return d\n"
-    with launcher.serving("--WallarooApp.default_memory=512Mi") as (_, client):
+    with local_launcher.serving("--WallarooApp.default_memory=512Mi") as (_, client):
         deployed = deploy(client, "p", [convert(client, SUM, "sum", "python", "sum.py")])
         greedy = convert(client, source, "greedy", "python", "greedy.py")
         made = post(
