@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -56,8 +54,3 @@ def test_what_is_read_together_is_what_each_is_alone(bodies: list[bytes]) -> Non
 def test_bodies_that_would_be_right_only_together_are_not_read_so(bodies: list[bytes]) -> None:
     """Who sends the first and the last must not get at what is between them."""
     assert records.decode_together(bodies) is None
-
-
-def test_an_answer_to_each_is_a_line_of_its_own() -> None:
-    """Whatever text is in it."""
-    assert json.loads(records._encode_lines([[{"x": "a\nb\r\u2028"}]]).split(b"\n")[0]) == [{"x": "a\nb\r\u2028"}]

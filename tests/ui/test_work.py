@@ -240,7 +240,11 @@ def test_a_model_is_deployed_from_the_tree(page: Page, lab: PrivateServer, lab_c
     version = upload(lab_client, models.row_sum(3), name)
     line = steps.row(page, name).and_(page.locator('[data-kind="model"]'))
     steps.choose(page, line, "Copy Reference")
-    assert json.loads(steps.copied(page)) == {"name": name, "version": version["file_info"]["version"], "sha": version["file_info"]["sha"]}
+    assert json.loads(steps.copied(page)) == {
+        "name": name,
+        "version": version["file_info"]["version"],
+        "sha": version["file_info"]["sha"],
+    }
     steps.choose(page, line, "Deploy…")
     steps.confirm(page, "Deploy")
     steps.wait_text(steps.pipeline_row(page, name), "Running")
