@@ -21,7 +21,7 @@ from tests.faults.drill import EXTENSION_ONLY
 
 LIMIT_S = 60.0
 UP_LIMIT_S = 10.0
-"""Measured: 1.55 and 2.57 s; the goal is 2 s, a busy machine takes longer to start an engine."""
+"""The goal is 2 s; measured: 2.5 to 3.7 s beside 14 processes of others, where an engine's start of 0.35 s takes 2 s."""
 WINDOW_S = 1.0
 TURNS = 60_000
 """About 20 ms a row."""
