@@ -260,9 +260,9 @@ class Replica:
             if unit is not None:
                 await unit.end()
 
-    def _wait(self, reason: str) -> None:
+    def _wait(self, status: Status, reason: str) -> None:
         self.is_waiting = True
-        self._set(Status.STARTING, reason)
+        self._set(status, reason)
 
     def _tell_rolled(self) -> None:
         if self._limits.rolled is not None:

@@ -54,12 +54,15 @@ class Autoscale(Struct, frozen=True, kw_only=True):
 class Resources(Struct, frozen=True, kw_only=True):
     """What a deployment may use: copies, CPUs and memory of each; ``memory_bytes`` 0: no limit.
 
-    With ``autoscale`` the copies are those it begins with.
+    With ``autoscale`` the copies are those it begins with. ``gpus`` and ``labels`` say which machines may run it, where
+    there are several; sidekicks run beside their replica, so the labels are the replica's.
     """
 
     replicas: int
     cpus: float
     memory_bytes: int
+    gpus: float = 0.0
+    labels: dict[str, str] = {}
     autoscale: Autoscale | None = None
 
 
