@@ -59,7 +59,8 @@ class Joiner:
         self._first = next((models[number] for step in steps for number in _models(step)), None)
         self._split_keys = {key for step in steps if (key := _split_key(step)) is not None}
         self._uses: dict[tuple[str, ...], Sequence[tuple[str, TensorSpec | None]] | None] = {}
-        self.why_not = _why_not(pipeline)
+        tried = pipeline.plan.trial
+        self.why_not = _why_not(pipeline) if tried is None else tried.why_not
         """Why requests of this pipeline are run one by one, in words; None when they need not be."""
 
     def read(self, bodies: Sequence[Buffer]) -> tuple[Decoded, list[int]] | None:

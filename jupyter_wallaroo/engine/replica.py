@@ -25,7 +25,7 @@ from jupyter_wallaroo.errors import DeadlineExceeded, EngineFailure, StorageFull
 from jupyter_wallaroo.segments.journal import Clock, Extra, Journal
 from jupyter_wallaroo.segments.journal_files import JournalFiles, Sink
 from jupyter_wallaroo.segments.layout import Layout
-from jupyter_wallaroo.types.plan import Answered, InferRequest, Loaded, MediaType, Plan
+from jupyter_wallaroo.types.plan import Answered, InferRequest, Loaded, MediaType, Plan, Trial
 
 _decode_plan = msgspec.msgpack.Decoder(Plan).decode
 _decode_request = msgspec.msgpack.Decoder(InferRequest).decode
@@ -103,7 +103,7 @@ class Replica:
         self._pipeline = pipeline
         gc.collect()
         gc.freeze()  # what is loaded stays; looking through it again and again took up to 35 ms of a request
-        return _encode(Loaded(load_s=time.perf_counter() - started)), b""
+        return _encode(Loaded(load_s=time.perf_counter() - started, trial=Trial(self._joiner.why_not))), b""
 
     def renew_journal(self, head: bytes, body: Buffer) -> tuple[bytes, Buffer]:
         """Begin a new file with the next inference: whoever keeps the journal could not keep all of this one."""

@@ -106,6 +106,12 @@ PlannedStep = (
 )
 
 
+class Trial(Struct, frozen=True):
+    """What came of trying whether requests can be run together: why they can not, None when they can."""
+
+    why_not: str | None
+
+
 class Plan(Struct, frozen=True, kw_only=True):
     """Everything one replica needs: steps, each on the columns that the one before gave, and the models they run.
 
@@ -122,6 +128,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     durability: Durability
     is_logged: bool = True
     """False: no journal is written."""
+    trial: Trial | None = None
+    """What came of it in another replica of this plan; trying again would take up to a second."""
 
 
 class SidekickPlan(Struct, frozen=True, kw_only=True):
@@ -236,6 +244,8 @@ class Loaded(Struct, frozen=True, kw_only=True):
     """A replica is ready."""
 
     load_s: float
+    trial: Trial | None = None
+    """None of a sidekick."""
 
 
 class Answered(Struct, frozen=True, array_like=True):

@@ -36,10 +36,12 @@ from jupyter_wallaroo.types.plan import (
     InferRequest,
     InferStep,
     KeySplitStep,
+    Loaded,
     MediaType,
     Plan,
     RandomSplitStep,
     SelectStep,
+    Trial,
 )
 from jupyter_wallaroo.types.rule import Column, Literal, Operation, Rule
 from tests import models
@@ -419,6 +421,18 @@ def test_why_a_model_is_not_run_with_others_is_said() -> None:
     assert mixed(OnnxRuntime(graphs.forgetful(), "m")) == "the first dimension of 'y' is not free: [1, 2]"
     for file in (net(), softmax(1), graphs.two_inputs(), graphs.identity(STRING, 1), graphs.identity(INT64)):
         assert mixed(OnnxRuntime(file, "m")) is None
+
+
+def test_what_another_replica_found_out_is_not_tried_again(tmp_path: Path) -> None:
+    """It is told with the plan, believed, and passed on."""
+    plan = PLANS["one model"](tmp_path)
+    for trial in (Trial("another found that rows are mixed"), Trial(None)):
+        replica = Replica()
+        told, _ = replica.load(msgspec.msgpack.encode(msgspec.structs.replace(plan, trial=trial)), b"")
+        assert msgspec.msgpack.decode(told, type=Loaded).trial == trial
+        waiting = batching.Waiting(head(), row(1, 2))
+        assert replica.decode(waiting)
+        assert (replica.fit(waiting) is None) is (trial.why_not is not None)
 
 
 def test_a_slow_model_is_not_tried_for_long() -> None:
