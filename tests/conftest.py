@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import http.server
 import os
@@ -13,6 +14,8 @@ import httpx
 import pytest
 
 from jupyter_wallaroo.demo.server import PrivateServer
+from tests.cluster.ray_cluster import RayCluster
+from tests.launching import Launcher
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 
@@ -31,6 +34,47 @@ def client(server: PrivateServer) -> Iterator[httpx.Client]:
     """A client of `server` that sends its token."""
     with server.client as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[RayCluster]:
+    """A Ray cluster of a head and two nodes; a test that kills one of them adds another."""
+    with RayCluster() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def local_launcher(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launcher]:
+    """Servers whose replicas run on this machine."""
+    with contextlib.closing(Launcher(tmp_path_factory.mktemp("local"))) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def ray_launcher(cluster: RayCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launcher]:
+    """Servers whose replicas run on the nodes of `cluster`."""
+    with contextlib.closing(Launcher(tmp_path_factory.mktemp("ray"), cluster)) as made:
+        yield made
+
+
+@pytest.fixture(scope="module", params=["local", "ray"])
+def launcher(request: pytest.FixtureRequest) -> Launcher:
+    """Each launcher in turn: what holds for replicas holds wherever they run."""
+    made: Launcher = request.getfixturevalue(f"{request.param}_launcher")
+    return made
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run what needs the cluster at the end, and last what kills it: it takes processors while it is there."""
+
+    def turn(item: pytest.Item) -> int:
+        if item.path.parent.name == "cluster":
+            return 2
+        call = getattr(item, "callspec", None)
+        return int(call is not None and call.params.get("launcher") == "ray")
+
+    items.sort(key=turn)
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,15 @@ from tests.orchestrating import settled, uploaded
 T = TypeVar("T")
 
 LIMIT_S = 60.0
+OBEDIENT = """
+import time, wallaroo
+wl = wallaroo.Client()
+args = wl.task_args()
+print(wl.in_task(), wl.get_current_workspace().id(), args)
+if "fail" in args: raise ValueError(args["fail"])
+time.sleep(args.get("sleep", 0))
+"""
+"""A ``main.py`` that does what it is told by its arguments."""
 OVER = ("success", "failure", "timed_out", "killed", "interrupted", "skipped")
 
 

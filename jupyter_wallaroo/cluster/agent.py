@@ -11,7 +11,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine
 from typing import Any
 
 import msgspec
@@ -20,7 +20,9 @@ from ray.exceptions import RayError
 
 from jupyter_wallaroo import __version__
 from jupyter_wallaroo.cluster.link import Link
+from jupyter_wallaroo.cluster.room import Node, room
 from jupyter_wallaroo.cluster.seat import Seat
+from jupyter_wallaroo.cluster.task_run import TaskRun
 from jupyter_wallaroo.engine.frames import Buffer, Kind
 from jupyter_wallaroo.engine.process import refusal
 from jupyter_wallaroo.errors import EngineFailure, Unavailable
@@ -33,7 +35,9 @@ from jupyter_wallaroo.types.cluster import (
     Room,
     SeatAddress,
     SeatRequest,
+    TaskRequest,
 )
+from jupyter_wallaroo.types.task_process import TaskEnd
 
 LOOK_PERIOD_S = 1.0
 SILENCE_S = 8.0
@@ -43,6 +47,7 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode_join = msgspec.msgpack.Decoder(Join).decode
 _decode_seat = msgspec.msgpack.Decoder(SeatRequest).decode
 _decode_demand = msgspec.msgpack.Decoder(Demand).decode
+_decode_task = msgspec.msgpack.Decoder(TaskRequest).decode
 
 
 class SeatActor:
@@ -64,6 +69,7 @@ class Agent:
         self._server = Link(self._frame)
         self._tasks: set[asyncio.Task[None]] = set()
         self._seats: dict[str, Any] = {}
+        self._runs: dict[str, TaskRun] = {}
         self._address = ""
         self._heard = 0.0
 
@@ -91,12 +97,19 @@ class Agent:
             demand = _decode_demand(head)
             self._later(self._answer(number, asyncio.to_thread(_room, demand)))
         elif kind == ClusterKind.LEAVE:
-            actor = self._seats.pop(head.decode(), None)
-            if actor is not None:
-                self._later(asyncio.to_thread(_kill, actor))
+            self._leave(head.decode())
             self._server.connection.send(number, Kind.ANSWER, b"")
+        elif kind == ClusterKind.TASK:
+            self._later(self._answer(number, self._task(_decode_task(head))))
         else:
+            if kind == ClusterKind.END_TASK and (run := self._runs.get(head.decode())) is not None:
+                run.end()
             self._server.connection.send(number, Kind.ANSWER, b"")
+
+    def _leave(self, name: str) -> None:
+        actor = self._seats.pop(name, None)
+        if actor is not None:
+            self._later(asyncio.to_thread(_kill, actor))
 
     def _later(self, doing: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(doing)
@@ -125,13 +138,13 @@ class Agent:
         self._heard = time.monotonic()
         threading.Thread(target=self._look, name="look", daemon=True).start()
         nodes = await asyncio.to_thread(_nodes)
-        return Joined(nodes=len(nodes), cpus=sum(node.get("CPU", 0.0) for node in nodes))
+        return Joined(nodes=len(nodes), cpus=sum(node.total.get("CPU", 0.0) for node in nodes))
 
     def _look(self) -> None:
         """Note when the cluster last answered; a call to one that is gone may hang."""
         while True:
             with contextlib.suppress(RayError, RuntimeError, OSError):
-                if _nodes():
+                if ray.nodes():  # type: ignore[no-untyped-call]
                     self._heard = time.monotonic()
             time.sleep(LOOK_PERIOD_S)
 
@@ -157,6 +170,27 @@ class Agent:
             raise Unavailable(f"its place in the Ray cluster was lost: {_first_line(error)}") from None
         return SeatAddress(host=host, port=port, node=node)
 
+    async def _task(self, request: TaskRequest) -> TaskEnd:
+        """Run a run of a task on some node, once one has room, and return how it ended.
+
+        Raises
+        ------
+        Unavailable
+            No node could have it, or its place was lost before it had begun.
+        EngineFailure
+            The node cannot have it.
+        """
+        found = await asyncio.to_thread(_room, request.seat.demand)
+        if not found.is_possible:
+            raise Unavailable(found.said)
+        name = request.seat.name
+        run = self._runs[name] = TaskRun(request, lambda: self._seat(request.seat))
+        try:
+            return await run.run()
+        finally:
+            del self._runs[name]
+            self._leave(name)
+
 
 def _init(join: Join) -> None:
     ray.init(address=join.address, namespace=join.namespace or None, log_to_driver=False, configure_logging=False)
@@ -181,38 +215,18 @@ def _kill(actor: Any) -> None:
         ray.kill(actor)
 
 
-def _nodes() -> list[Mapping[str, float]]:
-    """Return what each living node has in all."""
-    return [node["Resources"] for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
+def _nodes() -> list[Node]:
+    """Return the nodes that live, the head among them."""
+    free = ray._private.state.available_resources_per_node()  # type: ignore[no-untyped-call]
+    return [
+        Node(total=node["Resources"], free=free.get(node["NodeID"], {}), labels=node.get("Labels") or {})
+        for node in ray.nodes()  # type: ignore[no-untyped-call]
+        if node["Alive"]
+    ]
 
 
 def _room(demand: Demand) -> Room:
-    """Return whether a node has room for a replica now, and what it would need if not."""
-    wanted = _in_words(demand)
-    if not any(_holds(total, demand) for total in _nodes()):
-        return Room(is_there=False, said=f"no node of the Ray cluster has {wanted}")
-    free = ray._private.state.available_resources_per_node().values()  # type: ignore[no-untyped-call]
-    if not any(_holds(left, demand) for left in free):
-        return Room(is_there=False, said=f"waiting for a node of the Ray cluster with {wanted} free")
-    return Room(is_there=True, said="")
-
-
-def _holds(resources: Mapping[str, float], demand: Demand) -> bool:
-    return (
-        resources.get("CPU", 0.0) >= demand.cpus
-        and resources.get("memory", 0.0) >= demand.memory_bytes
-        and resources.get("GPU", 0.0) >= demand.gpus
-    )
-
-
-def _in_words(demand: Demand) -> str:
-    said = [f"{demand.cpus:g} cpus"]
-    if demand.memory_bytes:
-        said.append(f"{demand.memory_bytes // 2**20} MiB of memory")
-    if demand.gpus:
-        said.append(f"{demand.gpus:g} gpus")
-    said += [f"label {name}={value}" for name, value in demand.labels.items()]
-    return ", ".join(said)
+    return room(demand, _nodes())
 
 
 def _first_line(error: BaseException) -> str:

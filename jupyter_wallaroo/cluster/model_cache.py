@@ -1,16 +1,25 @@
-"""Model files on a node, by their SHA-256: each comes over the network once, and is looked at before it is used."""
+"""Model files on a node, by their SHA-256: each comes over the network once, and is looked at before it is used.
+
+What was not used for longest goes when others need the room. Seats share the directory without a lock: a file that was
+asked for a moment ago stays, because a seat may be about to have it loaded; once it is loaded nobody needs it there.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import tempfile
+import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
 from jupyter_wallaroo.errors import EngineFailure, InvalidModel
+
+IN_USE_S = 3600.0
+"""For how long after a seat asked for a file it is not removed: longer than models take to come and to be loaded."""
 
 
 class ModelCache:
@@ -39,12 +48,35 @@ class ModelCache:
         """Return which of the files, given by SHA-256 and size, are not here or not what they should be."""
         return [sha for sha, size in sizes.items() if not self._is_whole(sha, size)]
 
+    def make_room(self, sizes: Mapping[str, int], limit_bytes: int) -> None:
+        """Remove what was not used for longest until ``sizes``, as for `missing`, fit in ``limit_bytes``; 0: no limit.
+
+        Parts that a seat left which was killed go as well.
+        """
+        unused = time.time() - IN_USE_S
+        others = sorted(self._others(sizes), key=lambda found: found[0])
+        total = sum(sizes.values()) + sum(size for _, size, _ in others)
+        for used, size, path in others:
+            is_left = path.name.startswith(".")
+            if used < unused and (is_left or (limit_bytes and total > limit_bytes)):
+                path.unlink(missing_ok=True)
+                total -= size
+
+    def _others(self, sizes: Mapping[str, int]) -> Iterator[tuple[float, int, Path]]:
+        """Yield when each other file was last used, its size, and where it is."""
+        for entry in os.scandir(self.directory):
+            if entry.name not in sizes:
+                with contextlib.suppress(FileNotFoundError):  # another seat may have removed it
+                    facts = entry.stat(follow_symlinks=False)
+                    yield facts.st_mtime, facts.st_size, Path(entry.path)
+
     def _is_whole(self, sha: str, size: int) -> bool:
         path = self.directory / sha
         try:
             if path.stat().st_size != size:
                 return False
             with open(path, "rb") as file:
+                os.utime(file.fileno())  # it is used, which is what it is kept for
                 return hashlib.file_digest(file, "sha256").hexdigest() == sha
         except OSError:
             return False

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import socket
 import sys
 import time
@@ -18,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-from jupyter_wallaroo.cluster import handshake
+from jupyter_wallaroo.cluster import files, handshake
 from jupyter_wallaroo.cluster.link import Link
 from jupyter_wallaroo.engine.frames import Buffer, Kind
 from jupyter_wallaroo.engine.process import refusal
@@ -27,23 +26,18 @@ from jupyter_wallaroo.segments.journal_files import JournalFiles
 from jupyter_wallaroo.types.cluster import (
     Begin,
     Begun,
-    Chunk,
     ClusterKind,
     Connect,
     Connected,
     Ended,
-    Files,
-    Missing,
 )
 from jupyter_wallaroo.types.plan import InferRequest, Plan, PlannedModel
 
-CHUNK_BYTES = 4 * 2**20
 LAST_WORDS_S = 2.0
 """How long a seat may take to say how an engine ended whose connection is gone already."""
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode_connect = msgspec.msgpack.Decoder(Connect).decode
-_decode_missing = msgspec.msgpack.Decoder(Missing).decode
 _decode_begun = msgspec.msgpack.Decoder(Begun).decode
 _decode_ended = msgspec.msgpack.Decoder(Ended).decode
 _decode_plan = msgspec.msgpack.Decoder(Plan).decode
@@ -173,7 +167,8 @@ class Relay:
         self._journal = JournalFiles(Path(told.journal_directory), told.durability)
         try:
             await self._seat.open(await handshake.call(seat.host, seat.port, told.secret))
-            directory = await self._bring_files(told.models)
+            paths = {model.file_sha: model.path for model in told.models}
+            directory = await files.bring(self._seat, paths, told.cache_bytes)
             begin = Begin(
                 sidekicks=told.sidekicks,
                 cpus=told.cpus,
@@ -195,22 +190,4 @@ class Relay:
         begun = _decode_begun(head)
         self._ahead_s = begun.monotonic - time.monotonic()
         self._directory = directory
-        return Connected(pid=begun.pid, threads=begun.threads)
-
-    async def _bring_files(self, models: list[PlannedModel]) -> str:
-        """Send the files that the node has not got, and return where they lie there."""
-        paths = {model.file_sha: model.path for model in models}
-        sizes = {sha: await asyncio.to_thread(os.path.getsize, path) for sha, path in paths.items()}
-        head, _ = await self._seat.call(ClusterKind.FILES, _encode(Files(sizes=sizes)))
-        missing = _decode_missing(head)
-        for sha in missing.shas:
-            with open(paths[sha], "rb") as file:
-                rest = sizes[sha]
-                while rest >= 0:
-                    part = await asyncio.to_thread(file.read, CHUNK_BYTES)
-                    rest -= len(part)
-                    chunk = Chunk(sha=sha, is_last=rest <= 0 or not part)
-                    await self._seat.call(ClusterKind.CHUNK, _encode(chunk), part)
-                    if chunk.is_last:
-                        break
-        return missing.directory
+        return Connected(pid=begun.pid, sidekicks=begun.sidekicks, threads=begun.threads)

@@ -1,5 +1,7 @@
 """What runs in an actor on a node: it starts the processes of one replica there, watches them, and ends with them.
 
+Or those of one run of a task (see `task_seat`).
+
 The actor's own thread belongs to Ray; everything here happens in an event loop on a thread beside it, which lives as
 long as the actor does. The engine answers the relay itself, over a connection that it inherits.
 """
@@ -26,6 +28,7 @@ from jupyter_wallaroo import __version__
 from jupyter_wallaroo.cluster import handshake
 from jupyter_wallaroo.cluster.link import Link
 from jupyter_wallaroo.cluster.model_cache import ModelCache
+from jupyter_wallaroo.cluster.task_seat import TaskSeat
 from jupyter_wallaroo.engine.frames import Buffer, Kind
 from jupyter_wallaroo.engine.process import refusal
 from jupyter_wallaroo.errors import DeadlineExceeded, EngineFailure, InvalidModel
@@ -33,18 +36,20 @@ from jupyter_wallaroo.supervisor.process import HEADROOM_BYTES, EngineGone, resi
 from jupyter_wallaroo.supervisor.processors import thread_variables, threads
 from jupyter_wallaroo.supervisor.sidekick import SidekickProcess
 from jupyter_wallaroo.supervisor.spec import Resources, SidekickSpec
-from jupyter_wallaroo.types.cluster import Begin, Begun, BesideSpec, Chunk, ClusterKind, Ended, Files, Missing
+from jupyter_wallaroo.types.cluster import Begin, Begun, BesideSpec, Chunk, ClusterKind, Ended, Files, Missing, RunTask
 from jupyter_wallaroo.types.plan import Start
 
 CONNECT_LIMIT_S = 60.0
 """A seat that nobody takes in this time goes."""
 CHECK_PERIOD_S = 0.25
 LAST_WORDS_S = 1.0
+ACCELERATORS = ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "ONEAPI_DEVICE_SELECTOR")
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode_files = msgspec.msgpack.Decoder(Files).decode
 _decode_chunk = msgspec.msgpack.Decoder(Chunk).decode
 _decode_begin = msgspec.msgpack.Decoder(Begin).decode
+_decode_run = msgspec.msgpack.Decoder(RunTask).decode
 
 
 class Seat:
@@ -94,6 +99,11 @@ async def _serve(listener: socket.socket, secret: bytes) -> None:
         shutil.rmtree(directory, ignore_errors=True)
 
 
+def _accelerators() -> dict[str, str]:
+    """Return which graphics processors of the node are this seat's, as Ray tells an actor and their libraries know."""
+    return {name: os.environ[name] for name in ACCELERATORS if name in os.environ}
+
+
 class _Occupied:
     """A seat whose relay has come."""
 
@@ -107,6 +117,7 @@ class _Occupied:
         self._how: Ended | None = None
         self._sidekicks: list[SidekickProcess] = []
         self._engine: asyncio.subprocess.Process | None = None
+        self._run: TaskSeat | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
     async def serve(self, control: socket.socket) -> None:
@@ -122,6 +133,8 @@ class _Occupied:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._engine.pid, signal.SIGKILL)
         await asyncio.gather(*(sidekick.end() for sidekick in self._sidekicks))
+        if self._run is not None:
+            await self._run.kill()
         self._models.close()
         if self._how is not None:
             self._relay.connection.send(0, Kind.ENDED, _encode(self._how))
@@ -132,7 +145,9 @@ class _Occupied:
     def _frame(self, number: int, kind: int, head: bytes, body: Buffer) -> None:
         try:
             if kind == ClusterKind.FILES:
-                missing = self._models.missing(_decode_files(head).sizes)
+                files = _decode_files(head)
+                missing = self._models.missing(files.sizes)
+                self._models.make_room(files.sizes, files.limit_bytes)
                 self._send(number, _encode(Missing(directory=str(self._models.directory), shas=missing)))
             elif kind == ClusterKind.CHUNK:
                 chunk = _decode_chunk(head)
@@ -140,8 +155,16 @@ class _Occupied:
                 self._send(number, b"")
             elif kind == ClusterKind.BEGIN:
                 self._later(self._answer(number, self._begin(_decode_begin(head))))
+            elif kind == ClusterKind.RUN_TASK:
+                self._run = TaskSeat(self._directory, self._send_log)
+                self._later(self._answer(number, self._run.run(_decode_run(head))))
+            elif kind == ClusterKind.END_TASK and self._run is not None:
+                self._run.end()
         except Exception as error:  # noqa: BLE001  the edge of the process
             self._refuse(number, error)
+
+    def _send_log(self, part: bytes) -> None:
+        self._relay.connection.send(0, ClusterKind.TASK_LOG, b"", part)
 
     def _send(self, number: int, head: bytes) -> None:
         self._relay.connection.send(number, Kind.ANSWER, head)
@@ -152,7 +175,7 @@ class _Occupied:
     def _later(self, doing: Coroutine[Any, Any, None]) -> None:
         self._tasks.append(asyncio.create_task(doing))
 
-    async def _answer(self, number: int, doing: Coroutine[Any, Any, Begun]) -> None:
+    async def _answer(self, number: int, doing: Coroutine[Any, Any, msgspec.Struct]) -> None:
         try:
             self._send(number, _encode(await doing))
         except Exception as error:  # noqa: BLE001  the edge of the process
@@ -179,13 +202,14 @@ class _Occupied:
                 peers=[peer.fileno() for peer in peers],
                 sends_journal=True,
             )
-            self._engine = await spawn(start, self._directory, variables=thread_variables(count))
+            self._engine = await spawn(start, self._directory, variables=thread_variables(count) | _accelerators())
         for peer in peers:
             peer.close()
         self._later(self._watch(self._engine, begin.memory_bytes))
         for sidekick in self._sidekicks:
             self._later(self._watch_beside(sidekick))
-        return Begun(pid=self._engine.pid, threads=count, monotonic=time.monotonic())
+        beside = [sidekick.process.pid for sidekick in self._sidekicks]
+        return Begun(pid=self._engine.pid, sidekicks=beside, threads=count, monotonic=time.monotonic())
 
     async def _start_sidekicks(self, begin: Begin) -> None:
         specs = [self._here(beside, begin) for beside in begin.sidekicks]
@@ -225,7 +249,7 @@ class _Occupied:
             model=msgspec.structs.replace(beside.model, path=path),
             interpreter=interpreter,
             resources=Resources(replicas=1, cpus=beside.cpus, memory_bytes=beside.memory_bytes),
-            variables=beside.variables,
+            variables=beside.variables | _accelerators(),
         )
 
     async def _watch(self, engine: asyncio.subprocess.Process, memory_bytes: int) -> None:

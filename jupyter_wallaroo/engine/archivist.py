@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,8 +10,8 @@ from pathlib import Path
 import msgspec
 
 from jupyter_wallaroo.engine.frames import Buffer, Kind
-from jupyter_wallaroo.engine.process import Handler, ping
-from jupyter_wallaroo.segments.archive import archive, retain, size_bytes
+from jupyter_wallaroo.engine.process import Handler, keep_memory, ping
+from jupyter_wallaroo.segments.archive import archive, has_finished, retain, size_bytes
 from jupyter_wallaroo.segments.query import Log
 from jupyter_wallaroo.types.inference_log import LogQuery
 from jupyter_wallaroo.types.plan import Archive, Archived
@@ -22,8 +21,6 @@ _decode_archive = msgspec.msgpack.Decoder(Archive).decode
 _decode_text = msgspec.msgpack.Decoder(str).decode
 _encode = msgspec.msgpack.Encoder().encode
 
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
-_LARGEST_PIECE_BYTES = 32 * 2**20
 _KEPT_BYTES = 128 * 2**20
 
 
@@ -32,7 +29,7 @@ class Archivist:
 
     def __init__(self) -> None:
         self._logs: dict[str, Log] = {}
-        _keep_memory()
+        keep_memory(_KEPT_BYTES)
 
     def handlers(self) -> dict[int, Handler]:
         """Return what the archivist answers."""
@@ -55,31 +52,31 @@ class Archivist:
         return log
 
     def archive(self, head: bytes, body: Buffer) -> tuple[bytes, Buffer]:
-        """Archive one finished journal; when there is none, let old records go in every pipeline's log."""
+        """Archive one finished journal of a pipeline; or let old records of all go, and say where journals wait."""
         request = _decode_archive(head)
-        directories = [path for path in sorted(Path(request.directory).glob("*")) if path.is_dir()]
-        for directory in directories:
-            with _reported():
-                if archive(directory, most=1):
-                    return _encode(Archived(retired=0, log_bytes={}, is_unfinished=True)), b""
-        retired = 0
-        log_bytes: dict[str, int] = {}
-        for directory in directories:
-            with _reported():
-                retired += retain(directory, request.max_bytes, request.max_age_s)
-                log_bytes[directory.name] = size_bytes(directory)
-        return _encode(Archived(retired=retired, log_bytes=log_bytes, is_unfinished=False)), b""
+        directory = Path(request.directory)
+        done = _look_after(directory, request) if request.only is None else _archive_next(directory, request.only)
+        return _encode(done), b""
 
 
-def _keep_memory() -> None:
-    """Use the same memory for one journal after the other, where the C library can be told so (glibc).
+def _archive_next(logs: Path, name: str) -> Archived:
+    more = False
+    with _reported():
+        more = archive(logs / name, most=1) > 0
+    return Archived(unfinished=[name] if more else [])
 
-    It gives large pieces back at once else, and getting them again costs more than what is done with them.
-    """
-    tell = getattr(ctypes.CDLL(None), "mallopt", None)
-    if tell is not None:
-        tell(_M_MMAP_THRESHOLD, _LARGEST_PIECE_BYTES)
-        tell(_M_TRIM_THRESHOLD, _KEPT_BYTES)
+
+def _look_after(logs: Path, request: Archive) -> Archived:
+    retired = 0
+    log_bytes: dict[str, int] = {}
+    unfinished: list[str] = []
+    for directory in sorted(path for path in logs.glob("*") if path.is_dir()):
+        with _reported():
+            if has_finished(directory):
+                unfinished.append(directory.name)
+            retired += retain(directory, request.max_bytes, request.max_age_s)
+            log_bytes[directory.name] = size_bytes(directory)
+    return Archived(unfinished=unfinished, retired=retired, log_bytes=log_bytes)
 
 
 @contextlib.contextmanager

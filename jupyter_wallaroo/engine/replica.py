@@ -6,7 +6,7 @@ import gc
 import socket
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -43,11 +43,20 @@ class Replica:
         Connected sockets, one for each model that a sidekick runs, in the order of the plan.
     sink
         What keeps the journal; None: files in the directory that the plan says.
+    rolled
+        Told when one of those files is finished.
     """
 
-    def __init__(self, bodies: Buffer = b"", sidekicks: Sequence[socket.socket] = (), sink: Sink | None = None) -> None:
+    def __init__(
+        self,
+        bodies: Buffer = b"",
+        sidekicks: Sequence[socket.socket] = (),
+        sink: Sink | None = None,
+        rolled: Callable[[], None] | None = None,
+    ) -> None:
         self._bodies = bodies
         self._sink = sink
+        self._rolled = rolled
         self._sidekicks = [Peer(connected) for connected in sidekicks]
         self._pipeline: Pipeline | None = None
         self._journal: Journal | None = None
@@ -83,7 +92,7 @@ class Replica:
         plan = _decode_plan(head)
         pipeline = Pipeline(plan, self._sidekicks)
         if plan.is_logged:
-            sink = self._sink or JournalFiles(Path(plan.journal_directory), plan.durability)
+            sink = self._sink or JournalFiles(Path(plan.journal_directory), plan.durability, self._rolled)
             self._journal = Journal(sink, plan.replica)
             self._clock = self._journal
         self._layout = Layout((), (), pipeline.last_model, plan.pipeline_version, plan.replica)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import mmap
 import os
 import struct
 import time
@@ -180,10 +181,13 @@ class JournalReader:
     ----------
     path
         A journal, still written to or not.
+    is_finished
+        Nobody writes to it any more: what is read is used where it lies, and must not be changed meanwhile.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, is_finished: bool = False) -> None:
         self._path = path
+        self._is_finished = is_finished
         self._offset = 0
         self._seed = 0
         self.layouts: list[Layout] = []
@@ -191,7 +195,7 @@ class JournalReader:
     def read(self) -> Iterator[Entry]:
         """Yield the whole entries that were not read before."""
         with open(self._path, "rb", buffering=0) as file:
-            window = _Window(file.fileno())
+            window = _Mapped(file.fileno()) if self._is_finished else _Window(file.fileno())
             if self._offset == 0:
                 header = window.get(0, _FILE_HEADER.size)
                 if header is None:
@@ -208,7 +212,7 @@ class JournalReader:
                 elif kind == _RECORDS:
                     yield _entry(payload)
 
-    def _next(self, window: _Window) -> tuple[int, memoryview] | None:
+    def _next(self, window: _Window | _Mapped) -> tuple[int, memoryview] | None:
         """Return the kind and the payload of the next entry, None when there is none that is whole."""
         header = window.get(self._offset, _ENTRY_HEADER.size)
         if header is None:
@@ -238,6 +242,19 @@ class _Window:
             self._bytes = memoryview(os.pread(self._fd, max(size, _WINDOW_BYTES), offset))
             self._begin, start = offset, 0
         return self._bytes[start : start + size] if start + size <= len(self._bytes) else None
+
+
+class _Mapped:
+    """All bytes of a file, in the memory that the system has them in."""
+
+    def __init__(self, fd: int) -> None:
+        size = os.fstat(fd).st_size
+        self._bytes = memoryview(mmap.mmap(fd, size, access=mmap.ACCESS_READ) if size else b"")
+
+    def get(self, offset: int, size: int) -> memoryview | None:
+        """Return ``size`` bytes from ``offset`` on, None when the file has fewer."""
+        end = offset + size
+        return self._bytes[offset:end] if end <= len(self._bytes) else None
 
 
 def _mark(seed: int) -> tuple[int, int]:

@@ -16,7 +16,7 @@ import fcntl
 import os
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -59,12 +59,17 @@ class JournalFiles:
         Where they are made; created when missing.
     durability
         When appended bytes are forced to the disk: never, within a second, or before each `append` returns.
+    finished
+        Told when a file is finished and another begun.
     """
 
-    def __init__(self, directory: Path, durability: Durability) -> None:
+    def __init__(self, directory: Path, durability: Durability, finished: Callable[[], None] | None = None) -> None:
         self._directory = directory
         self._durability = durability
+        self._tell_finished = finished
         self._fd = -1
+        self._path = directory
+        self._finished: list[Path] = []
         self._size = 0
         self._reserved = 0
         self._lock = threading.Condition()
@@ -75,14 +80,25 @@ class JournalFiles:
             threading.Thread(target=self._sync_each_second, name="journal-sync", daemon=True).start()
 
     def begin(self, name: str, header: bytes) -> None:
-        """Begin a file and finish the one before."""
+        """Begin a file and finish the one before.
+
+        What was finished is forced to the disk within the second, too, unless its records have been archived by then:
+        whoever appends need not wait for that.
+        """
         fd = self._used(name, header) or self._new(name, header)
         with self._lock:
             old, size = self._fd, self._size
+            if old >= 0 and self._durability is Durability.SECOND:
+                self._finished.append(self._path)
+                self._lock.notify_all()
             self._fd = fd
+            self._path = self._directory / name
             self._size = len(header)
             self._reserved = os.fstat(fd).st_size
-            self._finish(old, size)
+        if old >= 0:
+            _finish(old, size)
+            if self._tell_finished is not None:
+                self._tell_finished()
 
     def _new(self, name: str, header: bytes) -> int:
         hidden = self._directory / f".{name}"
@@ -154,31 +170,42 @@ class JournalFiles:
                 return
             self._closed = True
             self._lock.notify_all()
-            self._finish(self._fd, self._size)
-
-    def _finish(self, fd: int, size: int) -> None:
-        """Give back what is reserved, force the file to disk, and give up its lock."""
-        if fd < 0:
-            return
-        with contextlib.suppress(OSError):
-            os.ftruncate(fd, size)
-        if self._durability is not Durability.NEVER:
-            os.fsync(fd)
-        os.close(fd)
+            if self._fd < 0:
+                return
+            if self._durability is not Durability.NEVER:
+                _force(self._finished)
+                os.fsync(self._fd)
+            _finish(self._fd, self._size)
 
     def _sync_each_second(self) -> None:
         while True:
             with self._lock:
-                self._lock.wait_for(lambda: self._dirty or self._closed)
+                self._lock.wait_for(lambda: self._dirty or self._finished or self._closed)
                 self._lock.wait_for(lambda: self._closed, timeout=SYNC_PERIOD_S)
                 if self._closed:
                     return
                 self._dirty = False
+                finished, self._finished = self._finished, []
                 own = os.dup(self._fd)
             try:
                 os.fdatasync(own)
             finally:
                 os.close(own)
+            _force(finished)
+
+
+def _finish(fd: int, size: int) -> None:
+    """Give back what is reserved, and give up the file's lock."""
+    with contextlib.suppress(OSError):
+        os.ftruncate(fd, size)
+    os.close(fd)
+
+
+def _force(paths: Sequence[Path]) -> None:
+    """Force files to the disk that are still there."""
+    for path in paths:
+        with contextlib.suppress(FileNotFoundError), open(path, "rb") as file:
+            os.fdatasync(file.fileno())
 
 
 def recycle(path: Path) -> None:

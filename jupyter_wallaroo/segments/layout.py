@@ -58,6 +58,8 @@ class Layout(Struct, frozen=True, array_like=True):
     ) -> tuple[dict[str, Tensor], list[memoryview]]:
         """Return the tensors of many entries, each as one array over all their rows, and the entries' Arrow parts.
 
+        Those of a single entry are not copied.
+
         Parameters
         ----------
         rows, payloads
@@ -68,10 +70,9 @@ class Layout(Struct, frozen=True, array_like=True):
         for column in self.tensors:
             dtype = np.dtype(column.dtype)
             end = start + dtype.itemsize * math.prod(column.shape)
-            joined = b"".join(
-                [payload[count * start : count * end] for count, payload in zip(rows, payloads, strict=True)]
-            )
-            found[column.path] = np.frombuffer(joined, dtype).reshape(sum(rows), *column.shape)
+            pieces = [payload[count * start : count * end] for count, payload in zip(rows, payloads, strict=True)]
+            whole = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+            found[column.path] = np.frombuffer(whole, dtype).reshape(sum(rows), *column.shape)
             start = end
         if not self.others:
             return found, []

@@ -22,6 +22,7 @@ from jupyter_wallaroo.codec.selection import Selection
 from jupyter_wallaroo.codec.tables import select
 from jupyter_wallaroo.errors import InvalidRequest
 from jupyter_wallaroo.segments.sources import Key, Source, Sources, key_after, times_of
+from jupyter_wallaroo.segments.tables import plain
 from jupyter_wallaroo.types.inference_log import LogPage, LogQuery, PageStatus
 
 MAX_PAGE_BYTES = 64 * 2**20
@@ -175,12 +176,20 @@ def _gather(rows: list[Row]) -> tuple[pa.Table, int]:
         if not same[identity]:
             break
         taken += 1
-    picked = rows[:taken]
-    used = list({id(row.table): row.table for row in picked}.values())
-    starts = dict(zip((id(table) for table in used), np.cumsum([0, *(t.num_rows for t in used)]), strict=False))
-    whole = pa.concat_tables(used)
-    indices = pa.array([int(starts[id(row.table)]) + row.index for row in picked])
-    return whole.take(indices).combine_chunks(), taken
+    places: dict[int, list[int]] = {}
+    for place, row in enumerate(rows[:taken]):
+        places.setdefault(id(row.table), []).append(place)
+    pieces = [_picked(rows[own[0]].table, [rows[place].index for place in own]) for own in places.values()]
+    whole = pa.concat_tables(pieces)
+    if len(pieces) > 1:
+        whole = whole.take(pa.array(np.argsort(np.concatenate(list(places.values())))))
+    return whole.combine_chunks(), taken
+
+
+def _picked(table: pa.Table, indices: list[int]) -> pa.Table:
+    """Return some rows of a table; no others are looked at than those that lie between them."""
+    low, high = min(indices), max(indices)
+    return plain(table.slice(low, high - low + 1).take(pa.array(np.array(indices) - low)))
 
 
 def _file(table: pa.Table, page: LogPage) -> bytes:

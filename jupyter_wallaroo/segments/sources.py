@@ -14,10 +14,11 @@ import numpy as np
 import pyarrow as pa
 
 from jupyter_wallaroo.codec.batch import Tensor
-from jupyter_wallaroo.segments.archive import JOURNALS, SEGMENTS, runs, table_of
+from jupyter_wallaroo.segments.archive import JOURNALS, SEGMENTS
 from jupyter_wallaroo.segments.journal import Entry, JournalReader
 from jupyter_wallaroo.segments.journal_files import SUFFIX
 from jupyter_wallaroo.segments.layout import Layout
+from jupyter_wallaroo.segments.tables import runs, table_of
 
 TAIL_ROWS = 4096
 """How many records of a journal become a table at once."""

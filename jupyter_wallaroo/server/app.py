@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from jupyter_wallaroo.services.services import Services, Settings
     from jupyter_wallaroo.services.task_tokens import TaskGrant
-    from jupyter_wallaroo.supervisor.ray_launcher import RaySettings
+    from jupyter_wallaroo.supervisor.ray_cluster import RaySettings
     from jupyter_wallaroo.types.tally import Tally
 
 ACTIVITY_PERIOD_S = 30.0
@@ -188,12 +188,27 @@ class WallarooApp(ExtensionApp):
         help="Where engine processes run: 'local', on this machine, or 'ray', on the nodes of a Ray cluster, which "
         "need the same version of jupyter-wallaroo[ray] as this server.",
     )
+    task_launcher = Enum(
+        ["local", "ray"],
+        default_value="local",
+        config=True,
+        help="Where runs of tasks go: 'local', on this machine, or 'ray', to the nodes of launcher's Ray cluster: they "
+        "have to reach this server, so ServerApp.ip must be its address in their network. What an orchestration "
+        "requires must be there under the same path.",
+    )
     ray_address = Unicode(
         "auto",
         config=True,
         help="The Ray cluster, as ray.init takes it: 'host:6379' from a machine that belongs to it, or 'auto'.",
     )
     ray_namespace = Unicode(config=True, help="The namespace of the server's actors. Default: one of their own.")
+    ray_model_cache = Int(
+        20 * 2**30,
+        min=0,
+        config=True,
+        help="Bytes of model files that each node of the Ray cluster keeps; what was not used for longest goes first, "
+        "but nothing that was used in the last hour. 0: all are kept.",
+    )
     ray_token = Unicode(
         config=True,
         help="The token of a cluster with token authentication. Default: as Ray finds it (RAY_AUTH_TOKEN, "
@@ -293,6 +308,7 @@ class WallarooApp(ExtensionApp):
         self.receiving.watch()
         self._show_metrics()
         await self._apply_pipelines(serverapp, self._services, settings.internal_url)
+        self.fast_path.open()
         expect_crowds(serverapp)
         self.log.info("wallaroo: serving at %s", local_url(serverapp, API_PATH))
 
@@ -364,14 +380,20 @@ class WallarooApp(ExtensionApp):
             ),
             task_days=self.task_log_days,
             ray=self._ray(),
+            tasks_on_ray=self.task_launcher == "ray",
         )
 
     def _ray(self) -> RaySettings | None:
-        from jupyter_wallaroo.supervisor.ray_launcher import RaySettings
+        from jupyter_wallaroo.supervisor.ray_cluster import RaySettings
 
         if self.launcher != "ray":
             return None
-        return RaySettings(address=self.ray_address, namespace=self.ray_namespace, token=self.ray_token)
+        return RaySettings(
+            address=self.ray_address,
+            namespace=self.ray_namespace,
+            token=self.ray_token,
+            model_cache_bytes=self.ray_model_cache,
+        )
 
     def _watch_doors(self, serverapp: ServerApp, services: Services) -> None:
         """Decide who may use the doors that replicas answer themselves, and count what they answer as all else."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from jupyter_wallaroo import strict_json
 from jupyter_wallaroo.errors import InvalidRequest
-from jupyter_wallaroo.services import autoscale
+from jupyter_wallaroo.services import autoscale, placement
 from jupyter_wallaroo.supervisor.spec import Resources
 from jupyter_wallaroo.types.deployment import EngineConfig
 
@@ -39,7 +39,8 @@ def resources(config: EngineConfig, defaults: Resources) -> Resources:
     Parameters
     ----------
     config
-        ``{"engine": {"replicas", "autoscale", "cpu", "resources": {"limits": {"cpu", "memory"}}}, …}``.
+        ``{"engine": {"replicas", "autoscale", "cpu", "gpu", "node_selector", "resources": {"limits": {"cpu",
+        "memory"}}}, …}``.
     defaults
         What holds where it says nothing.
 
@@ -60,6 +61,8 @@ def resources(config: EngineConfig, defaults: Resources) -> Resources:
         replicas=scaling.bounded(replicas) if scaling else replicas,
         cpus=defaults.cpus if cpus is None else _cpus(cpus),
         memory_bytes=defaults.memory_bytes if memory is None else memory_bytes(memory),
+        gpus=placement.gpus(engine.get("gpu"), limits, "engine.gpu"),
+        labels=placement.labels(engine.get("node_selector")),
         autoscale=scaling,
     )
 
@@ -87,6 +90,7 @@ def sidekick(config: EngineConfig, uid: str, defaults: Resources) -> Resources:
         replicas=1,
         cpus=defaults.cpus if cpus is None else _cpus(cpus),
         memory_bytes=defaults.memory_bytes if memory is None else memory_bytes(memory),
+        gpus=placement.gpus(None, limits, f"{uid}.limits"),
     )
 
 

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from jupyter_wallaroo import __version__
 from jupyter_wallaroo.engine.arena import Arena
+from jupyter_wallaroo.errors import Unavailable
 from jupyter_wallaroo.services.analysis import AnalysisService
 from jupyter_wallaroo.services.apply import ApplyService
 from jupyter_wallaroo.services.assay_runner import AssayRunner
@@ -65,9 +66,12 @@ from jupyter_wallaroo.store.secrets import Keyring
 from jupyter_wallaroo.supervisor.doorway import Doors
 from jupyter_wallaroo.supervisor.environments import Environments
 from jupyter_wallaroo.supervisor.launch import LocalLauncher
-from jupyter_wallaroo.supervisor.ray_launcher import RayLauncher, RaySettings
+from jupyter_wallaroo.supervisor.ray_cluster import RayCluster, RaySettings
+from jupyter_wallaroo.supervisor.ray_launcher import RayLauncher
+from jupyter_wallaroo.supervisor.ray_tasks import RayTasks
 from jupyter_wallaroo.supervisor.spec import Limits, Resources
 from jupyter_wallaroo.supervisor.supervisor import Supervisor
+from jupyter_wallaroo.supervisor.task import LocalTasks, TaskLauncher
 from jupyter_wallaroo.supervisor.task_folders import TaskFolders
 from jupyter_wallaroo.types.caller import Caller
 from jupyter_wallaroo.types.config import Health, Nothing, ServerConfig
@@ -106,6 +110,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     task_days: int
     ray: RaySettings | None = None
     """The cluster that replicas run on; None: they run on this machine."""
+    tasks_on_ray: bool = False
+    """Whether runs of tasks go to that cluster as well."""
 
 
 class Services:
@@ -161,7 +167,8 @@ class Services:
         archive = Archive(
             directory=str(directory.logs), max_bytes=settings.log_max_bytes, max_age_s=settings.log_max_age_s
         )
-        launcher = RayLauncher(settings.ray, limits) if settings.ray else LocalLauncher(limits)
+        self._cluster = RayCluster(settings.ray, limits.work_directory) if settings.ray else None
+        launcher = RayLauncher(self._cluster, limits) if self._cluster else LocalLauncher(limits)
         self.supervisor = Supervisor(limits, archive, notify, launcher)
         self.users = UserService(self._store)
         self.workspaces = WorkspaceService(self._store)
@@ -294,6 +301,7 @@ class Services:
         runner = TaskRunner(
             store=self._store,
             folders=folders,
+            launcher=self._task_launcher(settings, folders),
             orchestrations=self.orchestrations,
             tokens=self.task_tokens,
             settings=settings.task_runs,
@@ -323,6 +331,16 @@ class Services:
             settings=settings.tasks,
             notify=notify,
         )
+
+    def _task_launcher(self, settings: Settings, folders: TaskFolders) -> TaskLauncher:
+        if not settings.tasks_on_ray:
+            return LocalTasks(folders)
+        if self._cluster is None:
+            raise Unavailable(
+                "WallarooApp.task_launcher is 'ray', but WallarooApp.launcher is not.",
+                hint="Set both to 'ray', or leave task_launcher as it is.",
+            )
+        return RayTasks(self._cluster, folders, settings.engine_defaults.cpus)
 
     @classmethod
     async def open(cls, settings: Settings, notify: Notify, kernels: Kernels) -> Services:

@@ -14,11 +14,11 @@ from jupyter_wallaroo.services.orchestrations import OrchestrationService
 from jupyter_wallaroo.services.task_tokens import TaskGrant, TaskTokens
 from jupyter_wallaroo.store import task_runs, tasks, users
 from jupyter_wallaroo.store.db import Store
-from jupyter_wallaroo.supervisor.task import TaskProcess
+from jupyter_wallaroo.supervisor.task import StartedTask, TaskLauncher
 from jupyter_wallaroo.supervisor.task_folders import TaskFolders
 from jupyter_wallaroo.types.event import Notify, TaskRunChanged
 from jupyter_wallaroo.types.task import RunState, RunType, StoredRun, StoredTask
-from jupyter_wallaroo.types.task_process import TASK_ID, Ending, TaskEnd, TaskLimits
+from jupyter_wallaroo.types.task_process import TASK_ID, Ending, TaskEnd, TaskLimits, TaskOrder
 
 _log = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ class _Started:
     """A run that is under way, and why it was told to end."""
 
     def __init__(self) -> None:
-        self.process: TaskProcess | None = None
+        self.process: StartedTask | None = None
         self.ended_for: str | None = None
 
     def is_ended(self) -> bool:
@@ -66,7 +66,9 @@ class TaskRunner:
     store
         Where their rows are.
     folders
-        Where they work.
+        Where they work, those of this machine, and where their logs are.
+    launcher
+        Starts their processes.
     orchestrations
         Finds what is run.
     tokens
@@ -82,6 +84,7 @@ class TaskRunner:
         *,
         store: Store,
         folders: TaskFolders,
+        launcher: TaskLauncher,
         orchestrations: OrchestrationService,
         tokens: TaskTokens,
         settings: RunSettings,
@@ -89,6 +92,7 @@ class TaskRunner:
     ) -> None:
         self._store = store
         self._folders = folders
+        self._launcher = launcher
         self._orchestrations = orchestrations
         self._tokens = tokens
         self._settings = settings
@@ -156,19 +160,21 @@ class TaskRunner:
         said = {"token": token.reveal(), "user_email": owner.email, "user_id": owner.id}
         credentials = Secret(msgspec.json.encode(said))
         try:
-            folder = await asyncio.to_thread(self._folders.make, run.id, task.arguments, credentials.reveal())
             if started.is_ended():
                 return TaskEnd(ending=Ending.KILLED)
-            started.process = await TaskProcess.start(
-                folder=folder,
-                log=self._folders.log(run.id),
-                archive=self._orchestrations.archive(orchestration),
+            order = TaskOrder(
+                run_id=run.id,
+                arguments=task.arguments,
+                credentials=credentials.reveal(),
+                archive=str(self._orchestrations.archive(orchestration)),
+                archive_sha=orchestration.sha,
                 entry=orchestration.entry,
                 interpreter=self._orchestrations.interpreter(orchestration),
                 time_limit_s=self._time_limit_s(task),
                 limits=self._settings.limits,
                 variables=self._variables(task, run),
             )
+            started.process = await self._launcher.start(order)
             if started.is_ended():
                 started.process.end()
             end = await started.process.wait()

@@ -12,11 +12,12 @@ from jupyter_wallaroo.supervisor.process import HEADROOM_BYTES, EngineProcess
 from jupyter_wallaroo.supervisor.processors import thread_variables, threads
 from jupyter_wallaroo.supervisor.sidekick import SidekickProcess
 from jupyter_wallaroo.supervisor.spec import DeploymentSpec, Limits
+from jupyter_wallaroo.types.deployment import Status
 
 SIMULTANEOUS_STARTS = 2
 
-Waits = Callable[[str], None]
-"""Told why a replica cannot start yet, when nothing of ours can make it."""
+Waits = Callable[[Status, str], None]
+"""Told why a replica cannot start yet, when nothing of ours can make it; an error when nothing is about to, either."""
 
 
 class Unit:
@@ -53,6 +54,11 @@ class Unit:
     def labels(self) -> dict[str, str]:
         """What the status says of where it runs."""
         return {"pid": str(self.process.pid)}
+
+    def labels_beside(self, number: int) -> dict[str, str]:
+        """Return what the status says of where the sidekick runs that is ``number`` among its deployment's."""
+        process = self.sidekicks[number].process
+        return {"pid": str(process.pid)} if process.is_alive else {}
 
     def check(self, now: float) -> None:
         """Look after the processes: overdue calls, signs of life, memory."""

@@ -217,6 +217,7 @@ class Replica:
             async with self._launcher.start(self.name, self._spec, self._doorway, self._wait) as unit:
                 self._unit = unit
                 unit.process.asked = self._decide
+                unit.process.rolled = self._tell_rolled
                 self.is_waiting = False
                 try:
                     await self._load(unit)
@@ -248,9 +249,13 @@ class Replica:
             if unit is not None:
                 await unit.end()
 
-    def _wait(self, reason: str) -> None:
+    def _wait(self, status: Status, reason: str) -> None:
         self.is_waiting = True
-        self._set(Status.STARTING, reason)
+        self._set(status, reason)
+
+    def _tell_rolled(self) -> None:
+        if self._limits.rolled is not None:
+            self._limits.rolled(self._spec.journal_directory)
 
     async def _decide(self, question: bytes) -> bytes:
         """Answer what its door asks about a token."""

@@ -54,12 +54,15 @@ class Autoscale(Struct, frozen=True, kw_only=True):
 class Resources(Struct, frozen=True, kw_only=True):
     """What a deployment may use: copies, CPUs and memory of each; ``memory_bytes`` 0: no limit.
 
-    With ``autoscale`` the copies are those it begins with.
+    With ``autoscale`` the copies are those it begins with. ``gpus`` and ``labels`` say which machines may run it, where
+    there are several; sidekicks run beside their replica, so the labels are the replica's.
     """
 
     replicas: int
     cpus: float
     memory_bytes: int
+    gpus: float = 0.0
+    labels: dict[str, str] = {}
     autoscale: Autoscale | None = None
 
 
@@ -117,3 +120,5 @@ class Limits(Struct, frozen=True, kw_only=True):
     """Replicas of all deployments together up to which autoscaling adds more."""
     doors: Doors | None = None
     """The ports that replicas answer themselves, None where Jupyter is the only door."""
+    rolled: Callable[[str], None] | None = None
+    """Told of a directory in which a replica has finished a file of its journal."""

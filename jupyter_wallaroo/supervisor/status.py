@@ -41,7 +41,11 @@ def of(deployment: Deployment) -> DeploymentStatus:
         details=details,
         engines=engines,
         engine_lbs=[_load_balancer(deployment.lb_name)],
-        sidekicks=[_sidekick(replica, spec) for replica in deployment.replicas for spec in deployment.spec.sidekicks],
+        sidekicks=[
+            _sidekick(replica, number, spec)
+            for replica in deployment.replicas
+            for number, spec in enumerate(deployment.spec.sidekicks)
+        ],
         helm=[],
         replicas=ReplicaCounts(
             wanted=news.replicas_wanted,
@@ -86,10 +90,8 @@ def _engine(replica: Replica, spec: DeploymentSpec) -> EngineStatus:
     )
 
 
-def _sidekick(replica: Replica, spec: SidekickSpec) -> PodStatus:
+def _sidekick(replica: Replica, number: int, spec: SidekickSpec) -> PodStatus:
     """Return the entry of one model beside one replica: they start, run and end together."""
-    beside = replica.unit.sidekicks if replica.unit else []
-    process = next((found.process for found in beside if found.spec is spec), None)
     name = f"engine-sidekick-{spec.uid}-{replica.name.removeprefix('engine-')}"
     ip = _ip(replica)
     return PodStatus(
@@ -105,7 +107,7 @@ def _sidekick(replica: Replica, spec: SidekickSpec) -> PodStatus:
             health=replica.status,
             reason=replica.reason,
             details=[],
-            labels={"pid": str(process.pid)} if process and process.is_alive else {},
+            labels=replica.unit.labels_beside(number) if replica.unit else {},
             required_cpu=f"{spec.resources.cpus:g}",
             required_memory=f"{spec.resources.memory_bytes // 2**20}Mi" if spec.resources.memory_bytes else None,
         ),

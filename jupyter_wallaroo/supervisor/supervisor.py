@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections import Counter
 from collections.abc import Iterable
 
-from jupyter_wallaroo.errors import WallarooError
+import msgspec
+
 from jupyter_wallaroo.supervisor.analyst import AnalystProcess
+from jupyter_wallaroo.supervisor.archiving import Archiving
 from jupyter_wallaroo.supervisor.archivist import ArchivistProcess
 from jupyter_wallaroo.supervisor.autoscaler import Autoscaler
 from jupyter_wallaroo.supervisor.deployment import Deployment
 from jupyter_wallaroo.supervisor.launch import Launcher
-from jupyter_wallaroo.supervisor.process import EngineGone
 from jupyter_wallaroo.supervisor.spec import DeploymentSpec, Limits, OnRefused
 from jupyter_wallaroo.types.deployment import Status
 from jupyter_wallaroo.types.event import UNDEPLOYED, Notify
 from jupyter_wallaroo.types.plan import Archive
 
-_log = logging.getLogger(__name__)
-
 CHECK_PERIOD_S = 0.25
-ARCHIVE_PERIOD_S = 5.0
 
 
 class Supervisor:
@@ -46,12 +43,10 @@ class Supervisor:
         self.analyst = AnalystProcess(limits.work_directory)
         self.on_refused: OnRefused | None = None
         """Told when a replacement does not come up."""
-        self._limits = limits
-        self._archive = archive
+        self._archiving = Archiving(self.archivist, archive)
+        self._limits = msgspec.structs.replace(limits, rolled=self._archiving.rolled)
         self.launcher = launcher
         self._autoscaler = Autoscaler(limits.autoscaled_replicas)
-        self.log_bytes: dict[str, int] = {}
-        """What the log of each pipeline takes on disk, by the name of its directory, as last looked at."""
         self._notify = notify
         self._deployments: dict[int, Deployment] = {}
         self._past_restarts: Counter[int] = Counter()
@@ -64,7 +59,12 @@ class Supervisor:
         for spec in specs:
             self.apply(spec)
         loop = asyncio.get_running_loop()
-        self._tasks = [loop.create_task(self._check()), loop.create_task(self._archive_logs())]
+        self._tasks = [loop.create_task(self._check()), loop.create_task(self._archiving.run())]
+
+    @property
+    def log_bytes(self) -> dict[str, int]:
+        """What the log of each pipeline takes on disk, by the name of its directory, as last looked at."""
+        return self._archiving.log_bytes
 
     def apply(self, spec: DeploymentSpec) -> list[str]:
         """Run ``spec``: new, or in place of what runs under its id.
@@ -145,14 +145,3 @@ class Supervisor:
             self._autoscaler.check(self._deployments.values(), now)
             self.archivist.check(now)
             self.analyst.check(now)
-
-    async def _archive_logs(self) -> None:
-        while True:
-            try:
-                archived = await self.archivist.archive(self._archive)
-                if archived.is_unfinished:
-                    continue
-                self.log_bytes = archived.log_bytes
-            except (WallarooError, EngineGone, OSError) as error:
-                _log.warning("wallaroo: the inference logs were not archived: %s", error)
-            await asyncio.sleep(ARCHIVE_PERIOD_S)

@@ -1,4 +1,4 @@
-"""One run of a task: a warden that is started, told to end, and waited for."""
+"""A run of a task: a warden that is started, told to end, and waited for; here, or where another launcher has room."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import os
 import signal
 import sys
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
 from jupyter_wallaroo.supervisor.process import environment
-from jupyter_wallaroo.supervisor.task_folders import ARGUMENTS_FILE, CREDENTIALS_FILE, TEMPORARY
+from jupyter_wallaroo.supervisor.task_folders import ARGUMENTS_FILE, CREDENTIALS_FILE, TEMPORARY, TaskFolders
 from jupyter_wallaroo.types.task_process import (
     ARGUMENTS,
     FOLDER,
@@ -19,6 +20,7 @@ from jupyter_wallaroo.types.task_process import (
     Ending,
     TaskEnd,
     TaskLimits,
+    TaskOrder,
     TaskStart,
 )
 
@@ -105,6 +107,11 @@ class TaskProcess:
         if self._process.returncode is None:
             self._process.send_signal(signal.SIGTERM)
 
+    def kill(self) -> None:
+        """Have everything of the run killed at once."""
+        if self._process.returncode is None:
+            self._process.send_signal(signal.SIGHUP)
+
     async def wait(self) -> TaskEnd:
         """Wait until nothing of the run is left, and return how it ended.
 
@@ -115,3 +122,65 @@ class TaskProcess:
             return msgspec.json.decode(said, type=TaskEnd)
         except msgspec.MsgspecError:
             return TaskEnd(ending=Ending.LOST, reason=LOST_REASON)
+
+
+class StartedTask(Protocol):
+    """A run that was started somewhere."""
+
+    def end(self) -> None:
+        """Ask the run to end; it is killed when it takes too long."""
+
+    async def wait(self) -> TaskEnd:
+        """Wait until nothing of the run is left, and return how it ended.
+
+        Raises
+        ------
+        WallarooError
+            It could not be started.
+        """
+
+
+class TaskLauncher(Protocol):
+    """Starts runs of tasks."""
+
+    async def start(self, order: TaskOrder) -> StartedTask:
+        """Start a run; what it prints is in `TaskFolders.log`, from its beginning on.
+
+        Raises
+        ------
+        OSError, WallarooError
+            It cannot be started.
+        """
+
+
+class LocalTasks:
+    """Starts runs on this machine.
+
+    Parameters
+    ----------
+    folders
+        Where they work. What a run leaves there is removed by whoever started it.
+    """
+
+    def __init__(self, folders: TaskFolders) -> None:
+        self._folders = folders
+
+    async def start(self, order: TaskOrder) -> TaskProcess:
+        """Make the run's folder and start its warden.
+
+        Raises
+        ------
+        OSError
+            It cannot be started.
+        """
+        folder = await asyncio.to_thread(self._folders.make, order.run_id, order.arguments, order.credentials)
+        return await TaskProcess.start(
+            folder=folder,
+            log=self._folders.log(order.run_id),
+            archive=Path(order.archive),
+            entry=order.entry,
+            interpreter=order.interpreter,
+            time_limit_s=order.time_limit_s,
+            limits=order.limits,
+            variables=order.variables,
+        )

@@ -7,6 +7,7 @@ from enum import IntEnum, unique
 from msgspec import Struct
 
 from jupyter_wallaroo.types.plan import Durability, PlannedModel
+from jupyter_wallaroo.types.task_process import TaskOrder
 
 
 @unique
@@ -21,6 +22,10 @@ class ClusterKind(IntEnum):
     FILES = 37
     CHUNK = 38
     BEGIN = 39
+    TASK = 40
+    RUN_TASK = 41
+    END_TASK = 42
+    TASK_LOG = 43
 
 
 class Join(Struct, frozen=True, kw_only=True):
@@ -63,9 +68,10 @@ class SeatAddress(Struct, frozen=True, kw_only=True):
 
 
 class Room(Struct, frozen=True, kw_only=True):
-    """Whether some node has what is demanded, and in words why not."""
+    """Whether some node has what is demanded free, or could ever have, and in words why not."""
 
     is_there: bool
+    is_possible: bool
     said: str
 
 
@@ -83,12 +89,13 @@ class BesideSpec(Struct, frozen=True, kw_only=True):
 class Connect(Struct, frozen=True, kw_only=True):
     """What a relay is told first: its seat, what is to run there, where what it logs is kept.
 
-    ``models`` are all files that the node needs, those of the sidekicks too.
+    ``models`` are all files that the node needs, those of the sidekicks too; of models it may keep ``cache_bytes``.
     """
 
     seat: SeatAddress
     secret: bytes
     models: list[PlannedModel]
+    cache_bytes: int
     sidekicks: list[BesideSpec]
     cpus: float
     memory_bytes: int
@@ -98,16 +105,18 @@ class Connect(Struct, frozen=True, kw_only=True):
 
 
 class Connected(Struct, frozen=True, kw_only=True):
-    """The engine's process id on its node, and how many threads it may compute with there."""
+    """The engine's process id on its node and its sidekicks', in their order, and how many threads it may use there."""
 
     pid: int
+    sidekicks: list[int]
     threads: int
 
 
 class Files(Struct, frozen=True, kw_only=True):
-    """Files that the node needs, as the SHA-256 and size of each."""
+    """Files that the node needs, as the SHA-256 and size of each; with others it may keep ``limit_bytes``, 0: all."""
 
     sizes: dict[str, int]
+    limit_bytes: int
 
 
 class Missing(Struct, frozen=True, kw_only=True):
@@ -138,6 +147,7 @@ class Begun(Struct, frozen=True, kw_only=True):
     """The engine runs, on so many threads; ``monotonic`` is the node's clock, in seconds."""
 
     pid: int
+    sidekicks: list[int]
     threads: int
     monotonic: float
 
@@ -147,3 +157,19 @@ class Ended(Struct, frozen=True, kw_only=True):
 
     reason: str
     is_memory: bool = False
+
+
+class RunTask(Struct, frozen=True, kw_only=True):
+    """A run of a task is to be run on a node; ``server_interpreter`` is the server's own Python."""
+
+    order: TaskOrder
+    server_interpreter: str
+
+
+class TaskRequest(Struct, frozen=True, kw_only=True):
+    """A run of a task is to be run on some node, and what it prints added to ``log``; see `SeatRequest`, `Files`."""
+
+    seat: SeatRequest
+    order: TaskOrder
+    log: str
+    cache_bytes: int

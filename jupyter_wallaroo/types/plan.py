@@ -237,21 +237,26 @@ class Answered(Struct, frozen=True, array_like=True):
 
 
 class Archive(Struct, frozen=True, kw_only=True):
-    """All logs below ``directory`` to be archived; per pipeline at most ``max_bytes`` and ``max_age_s`` (0: no end)."""
+    """Logs to be archived: the next finished journal of one of them, or, of all, a look at what there is to do.
+
+    ``directory`` holds the logs of all pipelines; old segments of each go where there are more than ``max_bytes``, or
+    older ones than ``max_age_s`` (0: no end). ``only`` is the name of the one.
+    """
 
     directory: str
     max_bytes: int
     max_age_s: float
+    only: str | None = None
 
 
 class Archived(Struct, frozen=True, kw_only=True):
     """One round of archiving.
 
-    ``is_unfinished``: one journal became a segment, and there may be more; a round takes one, so that whoever reads a
-    log need not wait for many. Else there was none, ``retired`` old segments went, and what is left is said in
-    ``log_bytes`` by the names of the pipelines' directories.
+    ``unfinished`` names the pipelines' directories with finished journals: a round takes at most one of one pipeline,
+    so that whoever reads a log need not wait for many. A look at all says how many old segments went, and what is left
+    in ``log_bytes`` by directory.
     """
 
-    retired: int
-    log_bytes: dict[str, int]
-    is_unfinished: bool
+    unfinished: list[str]
+    retired: int = 0
+    log_bytes: dict[str, int] = {}

@@ -6,6 +6,8 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from jupyter_wallaroo.types.task import Arguments
+
 FOLDER = "WALLAROO_TASK_FOLDER"
 """The variable by which every process of a run is known to be one: the path of its folder."""
 ARGUMENTS = "WALLAROO_TASK_ARGUMENTS"
@@ -28,6 +30,24 @@ class TaskLimits(Struct, frozen=True, kw_only=True):
     file_bytes: int = 0
     processes: int = 0
     log_bytes: int = 10 * 2**20
+
+
+class TaskOrder(Struct, frozen=True, kw_only=True):
+    """A run as whoever starts it is told: ``archive`` is the file of SHA-256 ``archive_sha``, ``entry`` a path in it.
+
+    ``credentials`` is what the run's client reads; ``time_limit_s`` 0: it may go on for ever.
+    """
+
+    run_id: str
+    arguments: Arguments
+    credentials: bytes
+    archive: str
+    archive_sha: str
+    entry: str
+    interpreter: str
+    time_limit_s: int
+    limits: TaskLimits
+    variables: dict[str, str]
 
 
 class TaskStart(Struct, frozen=True, kw_only=True):

@@ -25,7 +25,10 @@ VARIABLES = {
     "RAY_DISABLE_IMPORT_WARNING": "1",
     "RAY_AUTH_MODE": "disabled",
     "RAY_raylet_start_wait_time_s": "60",
+    "RAY_worker_niceness": "0",
 }
+"""Without their niceness: what runs on nodes is as important as what asks it, on this one machine."""
+
 _CONFIG = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 1000, "health_check_timeout_ms": 5000}
 """A node that refuses connections is given up after 5 s; one that is merely slow, on a busy machine, is not."""
 
@@ -53,12 +56,12 @@ class RayCluster:
     nodes
         How many nodes there are besides the head.
     cpus
-        CPUs of each.
+        CPUs of each; each also has a graphics processor, or says so, and a label ``place``, from "0" on.
     port
         Of the head; 0: any.
     """
 
-    def __init__(self, *, nodes: int = 2, cpus: int = 2, port: int = 0) -> None:
+    def __init__(self, *, nodes: int = 2, cpus: int = 3, port: int = 0) -> None:
         self._options = {"nodes": nodes, "cpus": cpus, "port": port}
         self._process: subprocess.Popen[str] | None = None
         self.address = ""
@@ -80,9 +83,9 @@ class RayCluster:
         for process in alive:
             process.kill()
 
-    def add_node(self, cpus: int = 2) -> None:
-        """Add a node."""
-        self._say(f"add {cpus}")
+    def add_node(self, place: str) -> None:
+        """Add a node with a label ``place``."""
+        self._say(f"add {place}")
 
     def kill_node(self, node: str) -> None:
         """Kill a node's raylet as a crash would."""
@@ -153,8 +156,8 @@ def _main(nodes: int, cpus: int, port: int) -> None:
         head["gcs_server_port"] = port
     cluster = Cluster(initialize_head=True, head_node_args=head)
 
-    def add(cpus: int) -> None:
-        cluster.add_node(num_cpus=cpus, memory=NODE_MEMORY_BYTES, **shared())
+    def add(place: str) -> None:
+        cluster.add_node(num_cpus=cpus, num_gpus=1, labels={"place": place}, memory=NODE_MEMORY_BYTES, **shared())
 
     def tell() -> None:
         said = {
@@ -164,15 +167,15 @@ def _main(nodes: int, cpus: int, port: int) -> None:
         }
         print(json.dumps(said), flush=True)
 
-    for _ in range(nodes):
-        add(cpus)
+    for number in range(nodes):
+        add(str(number))
     assert not ray.is_initialized()
     tell()
     for line in sys.stdin:
         command, *words = line.split()
         if command == "end":
             break
-        add(int(words[0]))
+        add(words[0])
         tell()
     cluster.shutdown()
 

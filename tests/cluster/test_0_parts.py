@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import os
 import socket
+import time
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,13 @@ import pytest
 
 from jupyter_wallaroo.cluster import handshake
 from jupyter_wallaroo.cluster.link import Link
-from jupyter_wallaroo.cluster.model_cache import ModelCache
+from jupyter_wallaroo.cluster.model_cache import IN_USE_S, ModelCache
 from jupyter_wallaroo.cluster.relay import Relay
+from jupyter_wallaroo.cluster.room import Node, room
 from jupyter_wallaroo.engine.frames import Buffer, Kind
 from jupyter_wallaroo.errors import InvalidModel
 from jupyter_wallaroo.segments.journal_files import JournalFiles
+from jupyter_wallaroo.types.cluster import Demand
 from jupyter_wallaroo.types.plan import Durability
 
 SECRET = os.urandom(32)
@@ -92,12 +95,83 @@ def test_a_file_is_kept_once_it_is_what_it_should_be(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "models").iterdir()] == [sha]
 
 
+def test_files_not_used_for_longest_make_room(tmp_path: Path) -> None:
+    """Only as many as it takes, none that was used a moment ago or is about to be; parts that a kill left go too."""
+    cache = ModelCache(tmp_path / "models")
+    long_ago = time.time() - 10 * IN_USE_S
+    ages = {"oldest": 4, "older": 3, "old": 2, "wanted": 5, ".left": 1, "fresh": None, ".coming": None}
+    for name, age in ages.items():
+        path = cache.directory / name
+        path.write_bytes(bytes(100))
+        if age is not None:
+            os.utime(path, (long_ago, long_ago - age))
+
+    def names() -> set[str]:
+        return {path.name for path in cache.directory.iterdir()}
+
+    cache.make_room({"wanted": 100, "new": 100}, 0)
+    assert names() == set(ages) - {".left"}
+    cache.make_room({"wanted": 100, "new": 100}, 500)
+    assert names() == {"old", "wanted", "fresh", ".coming"}
+    cache.make_room({"wanted": 100, "new": 100}, 1)
+    assert names() == {"wanted", "fresh", ".coming"}
+
+
+def test_a_file_that_is_used_is_the_youngest(tmp_path: Path) -> None:
+    """Asking for it is using it."""
+    cache = ModelCache(tmp_path / "models")
+    sha = hashlib.sha256(b"model").hexdigest()
+    cache.add(sha, b"model", is_last=True)
+    os.utime(cache.directory / sha, (0, 0))
+    assert cache.missing({sha: 5}) == []
+    assert (cache.directory / sha).stat().st_mtime > time.time() - IN_USE_S
+
+
 def test_a_directory_that_others_can_write_to_is_not_used(tmp_path: Path) -> None:
     """On a node's /tmp anybody may have made it first."""
     (tmp_path / "models").mkdir(mode=0o777)
     (tmp_path / "models").chmod(0o777)
     with pytest.raises(PermissionError):
         ModelCache(tmp_path / "models")
+
+
+def _node(cpus: float, free: float, **labels: str) -> Node:
+    memory = {"memory": 2.0**30}
+    return Node(total={"CPU": cpus, **memory}, free={"CPU": free, **memory}, labels=labels)
+
+
+NODES = [_node(4, 1, place="north"), _node(8, 8), _node(8, 8)]
+
+
+@pytest.mark.parametrize(
+    ("demand", "said"),
+    [
+        (Demand(cpus=8, memory_bytes=2**30), ""),
+        (Demand(cpus=1, memory_bytes=0, labels={"place": "north"}), ""),
+        (
+            Demand(cpus=2, memory_bytes=0, labels={"place": "north"}),
+            "waiting for a node of the Ray cluster with 2 cpus, label place=north free",
+        ),
+        (
+            Demand(cpus=8, memory_bytes=0, labels={"place": "north"}),
+            (
+                "no node of the Ray cluster has 8 cpus, label place=north; there are: 2 with 8 cpus; "
+                "1 with 4 cpus, label place=north"
+            ),
+        ),
+        (
+            Demand(cpus=1, memory_bytes=2**31, gpus=0.5),
+            (
+                "no node of the Ray cluster has 1 cpus, 2048 MiB of memory, 0.5 gpus; there are: "
+                "2 with 8 cpus, 1024 MiB of memory, 0 gpus; 1 with 4 cpus, 1024 MiB of memory, 0 gpus"
+            ),
+        ),
+    ],
+)
+def test_what_nodes_have_room_for(demand: Demand, said: str) -> None:
+    """All of it on one node; why not is said by what is asked and what is there."""
+    found = room(demand, NODES)
+    assert (found.said, found.is_there, found.is_possible) == (said, not said, not said.startswith("no node"))
 
 
 class _Full(JournalFiles):

@@ -15,15 +15,23 @@ import pytest
 
 from jupyter_wallaroo.demo.server import PrivateServer
 from tests import models
+from tests.applying import apply
 from tests.cluster.ray_cluster import RayCluster
 from tests.cluster.serving import engines, undeploy
-from tests.deploying import Deployed, deploy, post, upload
+from tests.deploying import Deployed, default_workspace, deploy, post, upload
 from tests.faults import drill
 from tests.faults.drill import Ledger, Load
+from tests.launching import Launcher
+from tests.tasking import ended, last_run, log, orchestrate, run_once, until
 
 pytestmark = pytest.mark.timeout(400)
 
 BACK_LIMIT_S = 30.0
+WAITS = """
+import time
+print("it waits")
+time.sleep(1000)
+"""
 TOLD_LIMIT_S = 15.0
 
 
@@ -38,28 +46,8 @@ def _wait(client: httpx.Client, deployed: Deployed, limit_s: float, wanted: Any)
         time.sleep(0.05)
 
 
-def _pids(status: dict[str, Any]) -> set[str]:
-    return {engine["info"]["labels"].get("pid", "") for engine in status["engines"]}
-
-
 def _nodes(status: dict[str, Any]) -> set[str]:
     return {engine["info"]["labels"].get("node", "") for engine in status["engines"]}
-
-
-def test_an_engine_is_killed_on_its_node(ray_server: PrivateServer, ray_client: httpx.Client) -> None:
-    """The same as here: its requests go to the other one, the reason names the signal, another one comes."""
-    ledger = Ledger()
-    deployed = deploy(ray_client, "killed", [upload(ray_client, models.row_sum(3), "killed")], replicas=2)
-    with Load(deployed.url, ray_server.token, ledger, first=1, threads=3) as load:
-        victim = engines(ray_client, deployed.name)[0]["labels"]["pid"]
-        psutil.Process(int(victim)).kill()
-        lost_s = _wait(ray_client, deployed, 10, lambda status: victim not in _pids(status))
-        _wait(ray_client, deployed, 10, lambda status: any("SIGKILL" in said for said in status["details"]))
-        back_s = _wait(ray_client, deployed, BACK_LIMIT_S, lambda status: status["status"] == "Running")
-    assert (load.failed[:3], ledger.wrong) == ([], [])
-    assert set(ledger.inferred) <= set(drill.logged_numbers(ray_client, deployed.workspace_id, "killed"))
-    print(f"engine killed: 0 of {load.answered} failed, seen after {lost_s:.2f} s, back after {back_s:.1f} s")
-    undeploy(ray_client, deployed)
 
 
 def test_a_node_is_killed_under_load(cluster: RayCluster, ray_server: PrivateServer, ray_client: httpx.Client) -> None:
@@ -67,8 +55,13 @@ def test_a_node_is_killed_under_load(cluster: RayCluster, ray_server: PrivateSer
     ledger = Ledger()
     deployed = deploy(ray_client, "node", [upload(ray_client, models.row_sum(3), "node")], replicas=2)
     before = engines(ray_client, deployed.name)
-    assert {info["labels"]["node"] for info in before} == set(cluster.raylets)
-    victim = before[0]["labels"]["node"]
+    places = list(cluster.raylets)
+    assert {info["labels"]["node"] for info in before} == set(places)
+    workspace_id = default_workspace(ray_client)
+    task_id = run_once(ray_client, workspace_id, orchestrate(ray_client, workspace_id, WAITS))
+    victim = until(lambda: _node_of_a_run(cluster))
+    run_id = until(lambda: last_run(ray_client, task_id))["run_id"]
+    until(lambda: "it waits" in log(ray_client, run_id))
     with Load(deployed.url, ray_server.token, ledger, first=1, threads=3) as load:
         time.sleep(1)
         cluster.kill_node(victim)
@@ -84,16 +77,48 @@ def test_a_node_is_killed_under_load(cluster: RayCluster, ray_server: PrivateSer
         f"node killed: 0 of {load.answered} failed, slowest {load.slowest_s:.2f} s, seen after {lost_s:.2f} s, "
         f"back after {back_s:.1f} s, 0 of {len(ledger.inferred)} answers missing in the log"
     )
+    run = ended(ray_client, task_id)
+    assert run["status"] == "failure"
+    assert "node" in run["reason"] and "lost" in run["reason"], run
     undeploy(ray_client, deployed)
-    cluster.add_node()
+    place = str(places.index(victim))
+    _a_node_that_comes_is_used(cluster, ray_client, place)
 
 
-def test_the_server_is_killed_and_its_engines_go_with_it(
-    cluster: RayCluster, tmp_path: Path, server_on_cluster: Any
-) -> None:
+def _node_of_a_run(cluster: RayCluster) -> str | None:
+    """Return the node on which some run of a task prints already, None while there is none."""
+    for process in psutil.process_iter(["cmdline"]):
+        if "jupyter_wallaroo.runner.task" in (process.info["cmdline"] or ()):
+            above = {parent.pid for parent in process.parents()}
+            return next((node for node, raylet in cluster.raylets.items() if raylet in above), None)
+    return None
+
+
+def _a_node_that_comes_is_used(cluster: RayCluster, client: httpx.Client, place: str) -> None:
+    """What only the lost node could run is an error until there is such a node again, and then runs by itself."""
+    (made,) = apply(
+        client,
+        {
+            "name": "later",
+            "steps": [{"model": "node"}],
+            "engine_config": {"engine": {"node_selector": f"place={place}"}},
+        },
+    )["results"]
+    later = Deployed(
+        made["workspace_id"], made["id"], "later", made["deployment"]["id"], made["deployment"]["name"], ""
+    )
+    _wait(client, later, BACK_LIMIT_S, lambda status: status["status"] == "Error")
+    (said,) = post(client, "status/get_deployment", name=later.name)["details"]
+    assert f"label place={place}" in said
+    cluster.add_node(place)
+    _wait(client, later, BACK_LIMIT_S, lambda status: status["status"] == "Running")
+    undeploy(client, later)
+
+
+def test_the_server_is_killed_and_its_engines_go_with_it(ray_launcher: Launcher, tmp_path: Path) -> None:
     """No process of it is left on any node; started again it serves again, and every answer is in the log."""
     ledger = Ledger()
-    server = server_on_cluster(cluster, tmp_path)
+    server = ray_launcher.server(tmp_path)
     server.start()
     with server.client as client:
         deployed = deploy(client, "left", [upload(client, models.row_sum(3), "left")])

@@ -16,6 +16,7 @@ from tests import models
 from tests.deploying import Deployed, deploy, post, upload
 from tests.faults import drill
 from tests.faults.drill import Ledger, Load
+from tests.launching import Launcher
 from tests.run_queue import Stopwatch, waited_s
 
 KILLS = 12
@@ -56,14 +57,14 @@ def _back(client: httpx.Client, deployed: Deployed, gone: int, *others: int) -> 
 
 
 @pytest.mark.timeout(300)
-def test_one_of_two_replicas_is_killed_under_load(tmp_path: Path) -> None:
+def test_one_of_two_replicas_is_killed_under_load(launcher: Launcher) -> None:
     """12 kills in turn: 0 failed requests, 0 wrong answers, back within 3 s, every answer in the log."""
     ledger = Ledger()
     backs = []
-    with PrivateServer(tmp_path, options=drill.EXTENSION_ONLY) as server, server.client as client:
+    with launcher.serving() as (server, client):
         deployed = deploy(client, "p", [upload(client, models.row_sum(3), "m")], replicas=2)
         with Load(deployed.url, server.token, ledger, first=1, threads=8) as load:
-            for turn in range(KILLS):
+            for turn in range(kills := launcher.times(KILLS)):
                 replicas = _replicas(client, deployed)
                 victim, other = replicas[turn % 2], replicas[1 - turn % 2]
                 psutil.Process(victim).kill()
@@ -72,31 +73,30 @@ def test_one_of_two_replicas_is_killed_under_load(tmp_path: Path) -> None:
         assert load.failed[:3] == []
         assert ledger.wrong == []
         slowest = max(backs, key=lambda back: back.own_s)
-        assert slowest.own_s < BACK_LIMIT_S, backs
+        assert slowest.own_s < launcher.back_limit_s(BACK_LIMIT_S), backs
         logged = drill.logged_numbers(client, deployed.workspace_id, "p")
         assert set(ledger.inferred) <= set(logged)
-    print(f"{KILLS} kills, 0 of {load.answered} requests failed, back after {slowest.own_s:.2f} s at the latest")
+    print(f"{kills} kills, 0 of {load.answered} requests failed, back after {slowest.own_s:.2f} s at the latest")
 
 
-def test_the_only_replica_is_killed_and_requests_wait(tmp_path: Path) -> None:
+def test_the_only_replica_is_killed_and_requests_wait(launcher: Launcher) -> None:
     """Requests that come while it restarts are answered late, not refused."""
     ledger = Ledger()
-    with PrivateServer(tmp_path, options=drill.EXTENSION_ONLY) as server, server.client as client:
+    with launcher.serving() as (server, client):
         deployed = deploy(client, "p", [upload(client, models.row_sum(3), "m")])
         backs = []
         with Load(deployed.url, server.token, ledger, first=1) as load:
-            for _ in range(3):
+            for _ in range(launcher.times(3)):
                 (victim,) = _replicas(client, deployed)
                 psutil.Process(victim).kill()
                 backs.append(_back(client, deployed, victim))
         assert load.failed[:3] == []
-        assert load.slowest_s < BACK_LIMIT_S + max(back.waited_s for back in backs)
+        assert load.slowest_s < launcher.back_limit_s(BACK_LIMIT_S) + max(back.waited_s for back in backs)
 
 
-def test_a_stopped_replica_is_replaced(tmp_path: Path) -> None:
+def test_a_stopped_replica_is_replaced(launcher: Launcher) -> None:
     """SIGSTOP: its request is 504 after the time limit, then the process is killed and another one started."""
-    options = (*drill.EXTENSION_ONLY, "--WallarooApp.request_time_limit_s=1")
-    with PrivateServer(tmp_path, options=options) as server, server.client as client:
+    with launcher.serving("--WallarooApp.request_time_limit_s=1") as (server, client):
         deployed = deploy(client, "p", [upload(client, models.row_sum(3), "m")])
         (victim,) = _replicas(client, deployed)
         psutil.Process(victim).send_signal(signal.SIGSTOP)
@@ -105,13 +105,13 @@ def test_a_stopped_replica_is_replaced(tmp_path: Path) -> None:
         assert response.status_code == 504
         assert watch.own_s() < 2.0
         back = _back(client, deployed, victim)
-        assert watch.own_s() - back.waited_s < 1 + 2 + BACK_LIMIT_S
+        assert watch.own_s() - back.waited_s < 1 + 2 + launcher.back_limit_s(BACK_LIMIT_S)
         assert client.post(deployed.url, json={"tensor": [[1, 2, 3]]}).status_code == 200
 
 
-def test_a_crash_loop_becomes_error_with_its_reason(tmp_path: Path) -> None:
+def test_a_crash_loop_becomes_error_with_its_reason(launcher: Launcher) -> None:
     """Five deaths in a minute: status Error with the signal, and answers 503 at once (F5)."""
-    with PrivateServer(tmp_path, options=drill.EXTENSION_ONLY) as server, server.client as client:
+    with launcher.serving() as (server, client):
         deployed = deploy(client, "p", [upload(client, models.row_sum(3), "m")])
         until = time.monotonic() + HANGS_S
         while True:
@@ -131,9 +131,9 @@ def test_a_crash_loop_becomes_error_with_its_reason(tmp_path: Path) -> None:
         assert watch.own_s() < 0.5
 
 
-def test_a_memory_limit_is_kept(tmp_path: Path) -> None:
+def test_a_memory_limit_is_kept(launcher: Launcher) -> None:
     """A model that does not fit says so in the status; the server goes on."""
-    with PrivateServer(tmp_path, options=drill.EXTENSION_ONLY) as server, server.client as client:
+    with launcher.serving() as (_, client):
         version = upload(client, models.large(100 * 2**20), "large")
         made = post(
             client,

@@ -20,6 +20,7 @@ from tests.applying import answer_of, apply, url_of, wait_switched
 from tests.deploying import post, upload, wait_running
 from tests.faults import drill
 from tests.faults.steady import Answer, SteadyLoad
+from tests.launching import Launcher
 
 DRILL_S = float(os.environ.get("JUPYTER_WALLAROO_TEST_DRILL_S", "15"))
 FULL_S = 60.0
@@ -64,10 +65,11 @@ def _wait_refused(client: httpx.Client, result: dict[str, Any]) -> None:
 
 
 @pytest.mark.timeout(900)
-def test_a_pipeline_is_replaced_many_times_under_load(tmp_path: Path) -> None:
+def test_a_pipeline_is_replaced_many_times_under_load(launcher: Launcher) -> None:
     """Every fifth version cannot be loaded: 0 failed, no mix of versions, no old answer after a switch is reported."""
     windows: list[tuple[float, float, float]] = []  # from when, until when, the only factor there may be
-    with PrivateServer(tmp_path, options=drill.EXTENSION_ONLY) as server, server.client as client:
+    replacements = max(5, launcher.times(REPLACEMENTS))
+    with launcher.serving() as (server, client):
         before = _server_facts(server, client)
         firsts = [upload(client, models.row_sum(3, factor), f"first-{factor:g}") for factor in FIRST]
         seconds = [upload(client, models.row_sum(1, factor), f"second-{factor:g}") for factor in SECOND]
@@ -78,7 +80,7 @@ def test_a_pipeline_is_replaced_many_times_under_load(tmp_path: Path) -> None:
         factor, switches, refusals = FIRST[0] * SECOND[0], 0, 0
         with SteadyLoad([url], server.token, CLIENTS) as load:
             began = reported = time.monotonic()
-            for number in range(1, REPLACEMENTS + 1):
+            for number in range(1, replacements + 1):
                 is_broken = number % 5 == 0
                 turn = number % len(FIRST)
                 second = damaged if is_broken else seconds[turn]
@@ -97,10 +99,11 @@ def test_a_pipeline_is_replaced_many_times_under_load(tmp_path: Path) -> None:
             took_s = time.monotonic() - began
         assert load.failed[:3] == []
         assert _server_facts(server, client) == before
+        assert len(drill.logged_numbers(client, made["workspace_id"], "p")) == len(load.answers)
     whole = {first * second for first, second in zip(FIRST, SECOND, strict=True)}
     assert [answer for answer in load.answers if answer.factor not in whole][:3] == [], "a mix of versions"
     assert _outside(load.answers, windows)[:3] == [], "another version than the one that was reported"
-    assert (switches, refusals) == (REPLACEMENTS - REPLACEMENTS // 5, REPLACEMENTS // 5)
+    assert (switches, refusals) == (replacements - replacements // 5, replacements // 5)
     assert len({answer.factor for answer in load.answers}) >= min(4, switches)
     assert len(load.answers) >= LEAST_REQUESTS
     print(

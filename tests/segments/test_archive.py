@@ -12,7 +12,9 @@ import pyarrow as pa
 import pytest
 
 from jupyter_wallaroo.segments import archive as archive_module
-from jupyter_wallaroo.segments.archive import JOURNALS, SEGMENTS, archive, retain
+from jupyter_wallaroo.segments import tables as tables_module
+from jupyter_wallaroo.segments.archive import JOURNALS, SEGMENTS, archive, has_finished, retain
+from jupyter_wallaroo.segments.tables import LARGE_BYTES
 from tests.segments.writing import append, numbers, open_journal, rows_of, texts, written
 
 
@@ -51,7 +53,7 @@ def test_a_finished_journal_becomes_one_directory(tmp_path: Path, journal_rows: 
 
 def test_a_long_run_is_cut_into_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Files stay small enough to be loaded for one page."""
-    monkeypatch.setattr(archive_module, "MAX_ROWS_PER_FILE", 4)
+    monkeypatch.setattr(tables_module, "MAX_ROWS_PER_FILE", 4)
     journal = open_journal(tmp_path)
     for number in range(5):
         append(journal, numbers(number, number), number)
@@ -64,6 +66,26 @@ def test_a_long_run_is_cut_into_files(tmp_path: Path, monkeypatch: pytest.Monkey
         "000003-4-4-2.arrow",
     ]
     assert rows == archived_rows(tmp_path)
+
+
+def test_large_records_are_archived_among_small_ones(tmp_path: Path) -> None:
+    """Each large inference is a batch of its own, and what its records share is in the file once."""
+    journal = open_journal(tmp_path)
+    large = 2 * LARGE_BYTES // 8
+    for time_ms, count in enumerate([1, large, large + 1, 2, 3, large]):
+        append(journal, numbers(*range(count)), time_ms, elapsed_ns=time_ms)
+    journal.close()
+    rows = rows_of(written(tmp_path)[0])
+    assert archive(tmp_path) == 1
+    assert archived_rows(tmp_path) == rows
+    assert [row["metadata"]["elapsed"] for row in rows if row["in"]["x"] == 0] == [[number] for number in range(6)]
+    (file,) = (tmp_path / SEGMENTS).glob("*/*.arrow")
+    reader = pa.ipc.open_file(pa.py_buffer(file.read_bytes()))
+    assert [reader.get_batch(number).num_rows for number in range(reader.num_record_batches)] == [
+        1, large, large + 1, 5, large
+    ]  # fmt: skip
+    columns_bytes = len(rows) * (8 + 4 + 4 + 4)  # time, x, y, count of anomalies
+    assert file.stat().st_size < columns_bytes + len(rows) * (3 * 1 + 2 * 4 + 1)
 
 
 def test_a_journal_still_written_to_is_left_alone(tmp_path: Path) -> None:
@@ -133,6 +155,30 @@ def test_killed_at_any_step_each_record_is_kept_once(
     assert written(tmp_path) == []
     assert journal_rows == archived_rows(tmp_path)
     assert list((tmp_path / SEGMENTS).glob(".*")) == []
+
+
+def test_what_waits_is_what_nobody_writes_to(tmp_path: Path) -> None:
+    """A journal is waiting for the archive when its writer has finished it, or is gone."""
+    assert not has_finished(tmp_path)
+    journal = open_journal(tmp_path)
+    append(journal, numbers(1), 1)
+    assert not has_finished(tmp_path)
+    journal.close()
+    assert has_finished(tmp_path)
+    archive(tmp_path)
+    assert not has_finished(tmp_path)
+
+
+def test_a_journal_that_never_got_its_name_goes(tmp_path: Path) -> None:
+    """Its writer was killed between making it and naming it; one that is just being made is left alone."""
+    folder = tmp_path / JOURNALS
+    folder.mkdir()
+    young, old = folder / ".2-r-1.journal", folder / ".1-r-1.journal"
+    for path in (young, old):
+        path.write_bytes(b"")
+    os.utime(old, (1, 1))
+    assert not has_finished(tmp_path)
+    assert (young.exists(), old.exists()) == (True, False)
 
 
 def test_an_empty_journal_just_goes(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import itertools
 import os
+import queue
 import tempfile
 import threading
 from pathlib import Path
@@ -19,8 +20,9 @@ from hypothesis import strategies as st
 from jupyter_wallaroo.codec.batch import Batch, arrow_array, python_values
 from jupyter_wallaroo.segments import journal as journal_module
 from jupyter_wallaroo.segments import journal_files
-from jupyter_wallaroo.segments.journal import Entry, JournalReader, finished
-from jupyter_wallaroo.segments.journal_files import MOST_SPARES, drop_spares, recycle
+from jupyter_wallaroo.segments.archive import JOURNALS
+from jupyter_wallaroo.segments.journal import Entry, Journal, JournalReader, finished
+from jupyter_wallaroo.segments.journal_files import MOST_SPARES, JournalFiles, drop_spares, recycle
 from jupyter_wallaroo.types.plan import Durability
 from tests.segments.writing import append, numbers, open_journal, rows_of, texts, written
 
@@ -328,6 +330,48 @@ def test_second_durability_forces_to_disk_soon(tmp_path: Path, monkeypatch: pyte
         if thread.name == "journal-sync":
             thread.join(10)
             assert not thread.is_alive()
+
+
+def test_second_durability_forces_what_was_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that is followed by another is forced to the disk, too, and whoever appends does not wait for it."""
+    forced: queue.Queue[tuple[int, int]] = queue.Queue()
+    real = os.fdatasync
+
+    def fdatasync(fd: int) -> None:
+        real(fd)
+        forced.put((os.fstat(fd).st_ino, threading.get_ident()))
+
+    monkeypatch.setattr(os, "fdatasync", fdatasync)
+    monkeypatch.setattr(os, "fsync", fdatasync)
+    monkeypatch.setattr(journal_files, "SYNC_PERIOD_S", 0.01)
+    journal = open_journal(tmp_path, durability=Durability.SECOND)
+    append(journal, numbers(1), 1)
+    journal.renew()
+    append(journal, numbers(2), 2)
+    first = written(tmp_path)[0].stat().st_ino
+    while (synced := forced.get(timeout=10))[0] != first:
+        pass
+    assert synced[1] != threading.get_ident()
+    journal.close()
+    assert [row["time"] for path in written(tmp_path) for row in rows_of(path)] == [1, 2]
+
+
+def test_a_file_that_is_finished_is_told_of(tmp_path: Path) -> None:
+    """When its lock is free already: whoever is told can archive it."""
+    told: list[bool] = []
+
+    def rolled() -> None:
+        with finished(written(tmp_path)[0]) as is_finished:
+            told.append(is_finished)
+
+    journal = Journal(JournalFiles(tmp_path / JOURNALS, Durability.SECOND, rolled), "r")
+    append(journal, numbers(1), 1)
+    assert told == []
+    journal.renew()
+    append(journal, numbers(2), 2)
+    assert told == [True]
+    journal.close()
+    assert told == [True]
 
 
 def test_files_are_private(tmp_path: Path) -> None:

@@ -9,10 +9,11 @@ import numpy as np
 import pyarrow as pa
 
 from jupyter_wallaroo.codec.batch import Batch
-from jupyter_wallaroo.segments.archive import JOURNALS, tables
+from jupyter_wallaroo.segments.archive import JOURNALS
 from jupyter_wallaroo.segments.journal import Extra, Journal, JournalReader
 from jupyter_wallaroo.segments.journal_files import JournalFiles
 from jupyter_wallaroo.segments.layout import Layout
+from jupyter_wallaroo.segments.tables import tables
 from jupyter_wallaroo.types.plan import Durability
 
 COMMON = Layout((), False, "last model", "pipeline version", "replica")

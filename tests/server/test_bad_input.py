@@ -15,17 +15,23 @@ import pytest
 from jupyter_wallaroo.demo.server import PrivateServer
 from tests import models
 from tests.deploying import Deployed, default_workspace, deploy, post, upload, upload_form
+from tests.launching import Launcher
 
 RECORDS = "application/json; format=pandas-records"
 ARROW = "application/vnd.apache.arrow.file"
 
 
 @pytest.fixture(scope="module")
-def summer(client: httpx.Client) -> Iterator[Deployed]:
+def there(launcher: Launcher) -> Iterator[httpx.Client]:
+    """A client of a server whose replicas run here or there."""
+    with launcher.serving() as (_, client):
+        yield client
+
+
+@pytest.fixture(scope="module")
+def summer(there: httpx.Client) -> Deployed:
     """``y = sum(x)`` for three numbers."""
-    deployed = deploy(client, "bad-input", [upload(client, models.row_sum(3), "row-sum")])
-    yield deployed
-    post(client, "pipelines/undeploy", deployment_id=deployed.deployment_id)
+    return deploy(there, "bad-input", [upload(there, models.row_sum(3), "row-sum")])
 
 
 def _ipc(table: pa.Table) -> bytes:
@@ -73,23 +79,23 @@ BODIES: dict[str, tuple[str, bytes, tuple[str, ...]]] = {
 
 
 @pytest.mark.parametrize("case", BODIES)
-def test_a_body_that_does_not_fit(client: httpx.Client, summer: Deployed, case: str) -> None:
+def test_a_body_that_does_not_fit(there: httpx.Client, summer: Deployed, case: str) -> None:
     media, body, named = BODIES[case]
     where = {"pipeline_name": summer.pipeline_name, "workspace_id": summer.workspace_id}
-    before = post(client, "pipelines/get_logs", **where, order="asc")
-    response = client.post(summer.url, content=body, headers={"Content-Type": media, "Accept": media})
+    before = post(there, "pipelines/get_logs", **where, order="asc")
+    response = there.post(summer.url, content=body, headers={"Content-Type": media, "Accept": media})
     assert response.status_code == 400, response.text
     message = response.json()["msg"]
     assert all(word in message for word in named), message
-    assert post(client, "pipelines/get_logs", **where, order="asc") == before
+    assert post(there, "pipelines/get_logs", **where, order="asc") == before
 
 
-def test_numbers_that_lose_nothing_are_cast(client: httpx.Client, summer: Deployed) -> None:
+def test_numbers_that_lose_nothing_are_cast(there: httpx.Client, summer: Deployed) -> None:
     """Doubles and integers are what JSON and pandas have for float32."""
     doubles = _ipc(pa.table({"x": [[0.1, 0.2, 0.3]]}))
-    response = client.post(summer.url, content=doubles, headers={"Content-Type": ARROW})
+    response = there.post(summer.url, content=doubles, headers={"Content-Type": ARROW})
     assert math.isclose(response.json()[0]["outputs"][0]["Float"]["data"][0], 0.6, rel_tol=1e-6)
-    assert client.post(summer.url, json={"x": [[1, 2, 3]]}).status_code == 200
+    assert there.post(summer.url, json={"x": [[1, 2, 3]]}).status_code == 200
 
 
 CONTROL: dict[str, tuple[str, bytes, int, tuple[str, ...]]] = {
@@ -202,16 +208,13 @@ def test_an_upload_by_stream_is_the_same_as_by_form(client: httpx.Client) -> Non
     assert streamed["signature"] == by_form["signature"]
 
 
-def test_a_time_limit_that_passes_is_504(tmp_path: Any) -> None:
+def test_a_time_limit_that_passes_is_504(launcher: Launcher) -> None:
     """And the replica that took too long is replaced; nothing is logged."""
-    with (
-        PrivateServer(tmp_path, options=("--WallarooApp.request_time_limit_s=0.5",)) as server,
-        server.client as client,
-    ):
-        deployed = deploy(client, "slow", [upload(client, models.slow(turns=1_500_000), "slow")])
+    with launcher.serving("--WallarooApp.request_time_limit_s=1") as (_, client):
+        deployed = deploy(client, "slow", [upload(client, models.slow(turns=3_000_000), "slow")])
         response = client.post(deployed.url, json={"tensor": [[1]]})
         assert response.status_code == 504
-        assert "0.5 s" in response.json()["message"]
+        assert "1 s" in response.json()["message"]
         assert "'slow'" in response.json()["message"]
 
 
@@ -230,8 +233,8 @@ def test_messages_show_no_paths_of_the_server(server: PrivateServer, client: htt
     assert not any(str(server.directory) in text for text in texts)
 
 
-def test_records_survive_as_json_that_others_can_read(client: httpx.Client, summer: Deployed) -> None:
+def test_records_survive_as_json_that_others_can_read(there: httpx.Client, summer: Deployed) -> None:
     """An infinite output is null, as JSON has no infinity."""
     body = json.dumps([{"x": [3e38, 3e38, 3e38]}])
-    row = client.post(summer.url, content=body, headers={"Content-Type": RECORDS}).json()[0]
+    row = there.post(summer.url, content=body, headers={"Content-Type": RECORDS}).json()[0]
     assert row["out"]["y"] == [None]

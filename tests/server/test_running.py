@@ -21,9 +21,12 @@ from jupyter_wallaroo.demo.server import PrivateServer
 from tests import models
 from tests.deploying import Deployed, definition, deploy, post, reference, upload, wait_running
 from tests.faults import drill
+from tests.launching import Launcher
 
 SLOW_TURNS = 700_000
 """About a second of work."""
+QUEUE = 3
+LIMITS = (f"--WallarooApp.queue_limit={QUEUE}", "--WallarooApp.drain_time_limit_s=25")
 
 
 def _deploy_with(client: httpx.Client, version: dict[str, Any], name: str, config: dict[str, Any]) -> list[Any]:
@@ -47,20 +50,25 @@ def _deploy_with(client: httpx.Client, version: dict[str, Any], name: str, confi
     return engines
 
 
-def test_replicas_cpu_and_memory_are_honoured(client: httpx.Client) -> None:
+def test_replicas_cpu_and_memory_are_honoured(launcher: Launcher) -> None:
     """As many processes as replicas, threads from cpu where the machine has as many, the address space from memory."""
+    with launcher.serving() as (_, client):
+        _check_resources(client)
+
+
+def _check_resources(client: httpx.Client) -> None:
     version = upload(client, models.row_sum(3), "limits")
     few = _deploy_with(client, version, "limits-1", {"engine": {"replicas": 2, "cpu": 1}})
-    limits = {"limits": {"cpu": 4, "memory": "2Gi"}}
-    (many,) = _deploy_with(client, version, "limits-4", {"engine": {"cpu": 4, "resources": limits}})
+    limits = {"limits": {"cpu": 2, "memory": "2Gi"}}
+    (many,) = _deploy_with(client, version, "limits-2", {"engine": {"cpu": 2, "resources": limits}})
     processes = [psutil.Process(int(engine["info"]["labels"]["pid"])) for engine in (*few, many)]
     assert len({process.pid for process in processes}) == 3
-    one, _, four = (process.num_threads() for process in processes)
-    more = min(4, len(os.sched_getaffinity(0))) - 1
-    assert more <= four - one <= 2 * more, "the model's threads, and as many of the pools of libraries at most"
+    one, _, two = (process.num_threads() for process in processes)
+    more = min(2, len(os.sched_getaffinity(0))) - 1
+    assert more <= two - one <= 2 * more, "the model's threads, and as many of the pools of libraries at most"
     assert processes[-1].rlimit(psutil.RLIMIT_AS) == (3 * 2**30, 3 * 2**30)
     assert resource.getrlimit(resource.RLIMIT_AS)[0] == resource.RLIM_INFINITY
-    assert many["info"]["required_cpu"] == "4"
+    assert many["info"]["required_cpu"] == "2"
     assert many["info"]["required_memory"] == "2048Mi"
 
 
@@ -76,49 +84,56 @@ def _ask(server: PrivateServer, deployed: Deployed, found: list[tuple[int, float
     return thread
 
 
-def test_a_full_queue_is_answered_at_once(tmp_path: Path) -> None:
+def test_a_full_queue_is_answered_at_once(launcher: Launcher) -> None:
     """503 with Retry-After, and nothing waits for it."""
-    options = (*drill.EXTENSION_ONLY, "--WallarooApp.queue_limit=2")
-    with PrivateServer(tmp_path, options=options) as server, server.client as client:
+    with launcher.serving(*LIMITS) as (server, client):
         deployed = deploy(client, "slow", [upload(client, models.slow(turns=SLOW_TURNS), "slow")])
         found: list[tuple[int, float]] = []
-        threads = [_ask(server, deployed, found) for _ in range(2)]
+        threads = [_ask(server, deployed, found) for _ in range(QUEUE)]
         time.sleep(0.3)
         started = time.monotonic()
         refused = client.post(deployed.url, json={"tensor": [[1]]})
         assert time.monotonic() - started < 0.3
         assert refused.status_code == 503
         assert int(refused.headers["Retry-After"]) >= 1
-        assert "2 requests waiting" in refused.json()["message"]
+        assert f"{QUEUE} requests waiting" in refused.json()["message"]
         for thread in threads:
             thread.join()
-        assert [status for status, _ in found] == [200, 200]
+        assert [status for status, _ in found] == [200] * QUEUE
 
 
-@pytest.mark.parametrize("ending", ["undeploy", "stop"])
-def test_requests_under_way_finish(tmp_path: Path, ending: str) -> None:
-    """Undeploying, or stopping Jupyter, lets what was accepted be answered; what comes after is refused."""
-    options = (*drill.EXTENSION_ONLY, "--WallarooApp.drain_time_limit_s=15")
-    with PrivateServer(tmp_path, options=options) as server, server.client as client:
+def test_requests_under_way_finish_when_it_is_undeployed(launcher: Launcher) -> None:
+    """What was accepted is answered; what comes after is refused."""
+    with launcher.serving(*LIMITS) as (server, client):
         deployed = deploy(client, "slow", [upload(client, models.slow(turns=SLOW_TURNS), "slow")])
         found: list[tuple[int, float]] = []
-        threads = [_ask(server, deployed, found) for _ in range(3)]
+        threads = [_ask(server, deployed, found) for _ in range(QUEUE)]
         time.sleep(0.3)
-        if ending == "undeploy":
-            post(client, "pipelines/undeploy", deployment_id=deployed.deployment_id)
-            assert client.post(deployed.url, json={"tensor": [[1]]}).status_code == 404
-        else:
-            processes = drill.children(server)
-            server.stop()
-            drill.assert_gone(processes)
+        post(client, "pipelines/undeploy", deployment_id=deployed.deployment_id)
+        assert client.post(deployed.url, json={"tensor": [[1]]}).status_code == 404
         for thread in threads:
             thread.join()
-        assert [status for status, _ in found] == [200, 200, 200]
+        assert [status for status, _ in found] == [200] * QUEUE
 
 
-def test_a_restart_brings_deployments_and_logs_back(tmp_path: Path) -> None:
+def test_requests_under_way_finish_when_jupyter_is_stopped(launcher: Launcher, tmp_path: Path) -> None:
+    """What was accepted is answered, and no process is left."""
+    with launcher.server(tmp_path, *LIMITS) as server, server.client as client:
+        deployed = deploy(client, "slow", [upload(client, models.slow(turns=SLOW_TURNS), "slow")])
+        found: list[tuple[int, float]] = []
+        threads = [_ask(server, deployed, found) for _ in range(QUEUE)]
+        time.sleep(0.3)
+        processes = drill.children(server)
+        server.stop()
+        drill.assert_gone(processes)
+        for thread in threads:
+            thread.join()
+        assert [status for status, _ in found] == [200] * QUEUE
+
+
+def test_a_restart_brings_deployments_and_logs_back(launcher: Launcher, tmp_path: Path) -> None:
     """An orderly one; tests/faults has the disorderly ones."""
-    server = PrivateServer(tmp_path, options=drill.EXTENSION_ONLY)
+    server = launcher.server(tmp_path)
     with server, server.client as client:
         deployed = deploy(client, "p", [upload(client, models.row_sum(3), "m")], replicas=2)
         other = deploy(client, "gone", [upload(client, models.row_sum(3), "m")])

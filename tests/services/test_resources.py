@@ -115,3 +115,41 @@ def test_text_that_is_no_configuration_is_refused(given: str) -> None:
     """It is read as strictly as a body."""
     with pytest.raises(InvalidRequest):
         engine_config(given)
+
+
+@pytest.mark.parametrize(
+    ("engine", "gpus", "labels"),
+    [
+        ({}, 0, {}),
+        ({"gpu": 2, "node_selector": "zone=north"}, 2, {"zone": "north"}),
+        ({"gpu": 0.5, "node_selector": {"zone": "a", "disk": "fast"}}, 0.5, {"zone": "a", "disk": "fast"}),
+        ({"resources": {"limits": {"nvidia.com/gpu": 1}}, "node_selector": {}}, 1, {}),
+        ({"resources": {"limits": {"amd.com/gpu": "1"}}, "node_selector": ""}, 1, {}),
+    ],
+)
+def test_which_machines_may_run_it(engine: dict[str, Any], gpus: float, labels: dict[str, str]) -> None:
+    """Graphics processors and labels, as builders of all kinds of acceleration write them."""
+    found = resources({"engine": engine}, DEFAULTS)
+    assert (found.gpus, found.labels) == (gpus, labels)
+
+
+@pytest.mark.parametrize(
+    "engine",
+    [
+        {"gpu": -1},
+        {"gpu": "many"},
+        {"gpu": True},
+        {"gpu": [1]},
+        {"gpu": 65},
+        {"resources": {"limits": {"amd.com/gpu": {}}}},
+    ],
+)
+def test_graphics_processors_that_cannot_be(engine: dict[str, Any]) -> None:
+    with pytest.raises(InvalidRequest, match="graphics processors from 0 to 64"):
+        resources({"engine": engine}, DEFAULTS)
+
+
+@pytest.mark.parametrize("selector", ["fast", "=fast", "a=!b", "a=in(b)", {"a": 1}, ["a=b"], 3, {"": "b"}])
+def test_labels_that_cannot_be(selector: object) -> None:
+    with pytest.raises(InvalidRequest, match=r"engine\.node_selector should be a label of a machine"):
+        resources({"engine": {"node_selector": selector}}, DEFAULTS)

@@ -24,6 +24,7 @@ from jupyter_wallaroo.store import orchestrations, task_runs, tasks
 from jupyter_wallaroo.store.db import Store
 from jupyter_wallaroo.store.orchestrations import NewOrchestration
 from jupyter_wallaroo.store.tasks import NewTask
+from jupyter_wallaroo.supervisor.task import LocalTasks
 from jupyter_wallaroo.supervisor.task_folders import TaskFolders
 from jupyter_wallaroo.types.event import Event, TaskRunChanged
 from jupyter_wallaroo.types.task import RunState, RunType, StoredRun, StoredTask
@@ -63,6 +64,7 @@ class House:
         self.runner = QuickRunner(
             store=self.store,
             folders=folders,
+            launcher=LocalTasks(folders),
             orchestrations=cast("OrchestrationService", None),
             tokens=TaskTokens(),
             settings=RunSettings(url="", time_limit_s=0, limits=TaskLimits()),
