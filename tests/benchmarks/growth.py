@@ -83,11 +83,11 @@ def main() -> None:
 def show(part: str, grown: Sequence[Growth]) -> None:
     """Print a table whose columns are the sizes."""
     sizes = sorted({size for growth in grown for size in growth.sizes})
-    print(f"\n{part + ' (ms)':<40}" + "".join(f"{size:>12,}" for size in sizes) + f"{'slope':>8}{'end':>8}")
+    print(f"\n{part + ' (ms)':<52}" + "".join(f"{size:>12,}" for size in sizes) + f"{'slope':>8}{'end':>8}")
     for growth in grown:
         times = dict(zip(growth.sizes, growth.times_ms, strict=True))
         cells = "".join(f"{times[size]:>12.3f}" if size in times else f"{'–':>12}" for size in sizes)
-        print(f"  {growth.name:<38}{cells}{growth.slope:>8.2f}{growth.end:>8.2f}", flush=True)
+        print(f"  {growth.name:<50}{cells}{growth.slope:>8.2f}{growth.end:>8.2f}", flush=True)
 
 
 def _grow(name: str, sizes: Sequence[int], measure: Callable[[int], Mapping[str, float]]) -> Iterator[Growth]:
