@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Sequence
-from typing import Any
-
-import msgspec
-from msgspec import Raw
+import functools
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
 
 from jupyter_wallaroo import strict_json
-from jupyter_wallaroo.codec import scanning
-from jupyter_wallaroo.codec.batch import Answer, Cells, Column, Decoded, python_values
+from jupyter_wallaroo.codec import row_texts, scanning
+from jupyter_wallaroo.codec.batch import Answer, Cells, Column, Decoded
 from jupyter_wallaroo.codec.selection import Selection
 from jupyter_wallaroo.errors import InvalidInput
 
-Row = dict[str, Any]
-
-_encode = msgspec.json.Encoder().encode
+Field: TypeAlias = bytes | Cells | Column
+"""What is written of a field: the JSON that all rows share, or a column."""
 
 
 def decode(body: strict_json.Buffer) -> Decoded:
@@ -80,50 +76,66 @@ def encode(answer: Answer, selection: Selection) -> bytes:
     Both ``check_failures`` (2023) and ``anomaly.count`` (2024 and later) are written (A14). ``in`` fields are in
     alphabetical order (S2-34).
     """
-    return _encode(_rows(answer, selection))
+    return encode_each(answer, selection, (answer.rows,))[0]
 
 
 def encode_each(answer: Answer, selection: Selection, ends: Sequence[int]) -> list[bytes]:
     """Return an answer to several requests, written at once, as one body for each; ``ends`` are of their rows."""
-    rows = _rows(answer, selection)
-    return [_encode(rows[start:end]) for start, end in itertools.pairwise((0, *ends))]
-
-
-def _rows(answer: Answer, selection: Selection) -> list[Row]:
-    rows: list[Row] = [{} for _ in range(answer.rows)]
-    for group, fields in groups(answer, selection):
-        if isinstance(fields, dict):
-            _fill(rows, group, fields, selection.separator)
-        elif isinstance(fields, list):
-            for row, value in zip(rows, fields, strict=True):
-                row[group] = value
+    pieces: row_texts.Pieces = []
+    comma = b"{"
+    for group, fields in _groups(answer, selection):
+        if not isinstance(fields, dict):
+            _add(pieces, comma + _key(group), fields)
+        elif selection.separator is None:
+            opening = comma + _key(group) + b"{"
+            for name, field in fields.items():
+                _add(pieces, opening + _key(name), field)
+                opening = b","
+            pieces.append(b"}")
         else:
-            for row in rows:
-                row[group] = fields
-    return rows
+            for name, field in fields.items():
+                _add(pieces, comma + _key(f"{group}{selection.separator}{name}"), field)
+                comma = b","
+        comma = b","
+    pieces.append(b"}" if pieces else b"{}")
+    return row_texts.lists(pieces, answer.rows, ends)
 
 
-def groups(answer: Answer, selection: Selection) -> list[tuple[str, Any]]:
-    """Return the wanted groups in the order of S2-33: a value that all rows share, one per row, or columns by name."""
-    found: list[tuple[str, Any]] = []
+def _add(pieces: row_texts.Pieces, key: bytes, field: Field) -> None:
+    pieces.append(key)
+    if isinstance(field, bytes):
+        pieces.append(field)
+    else:
+        pieces += row_texts.cells(field)
+
+
+@functools.lru_cache(maxsize=1000)
+def _key(name: str) -> bytes:
+    return row_texts.encode(name) + b":"
+
+
+def _groups(answer: Answer, selection: Selection) -> list[tuple[str, Field | dict[str, Field]]]:
+    """Return the wanted groups in the order of S2-33, each a field or some by name."""
+    found: list[tuple[str, Field | dict[str, Field]]] = []
     single = selection.groups(("time", "check_failures"))
     if "time" in single:
-        found.append(("time", answer.time_ms))
+        found.append(("time", b"%d" % answer.time_ms))
+    columns: Mapping[str, Cells | Column]
     for group, columns in (("in", answer.request), ("out", answer.outputs), *answer.others.items()):
         names = selection.leaves(group, tuple(sorted(columns) if group == "in" else columns))
         if names:
-            found.append((group, {name: python_values(columns[name]) for name in names}))
+            found.append((group, {name: columns[name] for name in names}))
     if "check_failures" in single:
-        found.append(("check_failures", answer.failures()))
+        found.append(("check_failures", answer.failures() if answer.anomalies else b"[]"))
     marks = selection.leaves("anomaly", ("count", *answer.anomalies))
     if marks:
-        counts = answer.anomaly_counts() if answer.anomalies else [0] * answer.rows
-        marked: dict[str, Cells | Column] = {"count": counts, **answer.anomalies}
-        found.append(("anomaly", {name: python_values(marked[name]) for name in marks}))
+        counts: Field = answer.anomaly_counts() if answer.anomalies else b"0"
+        marked: dict[str, Field] = {"count": counts, **answer.anomalies}
+        found.append(("anomaly", {name: marked[name] for name in marks}))
     facts = selection.leaves("metadata", METADATA)
     if facts:
         shared = metadata(answer)
-        found.append(("metadata", {name: [Raw(_encode(shared[name]))] * answer.rows for name in facts}))
+        found.append(("metadata", {name: row_texts.encode(shared[name]) for name in facts}))
     return found
 
 
@@ -140,15 +152,3 @@ def metadata(answer: Answer) -> dict[str, Any]:
         "dropped": answer.dropped,
         "partition": answer.partition,
     }
-
-
-def _fill(rows: list[Row], group: str, fields: dict[str, list[Any]], separator: str | None) -> None:
-    if separator is None:
-        names = list(fields)
-        for row, cells in zip(rows, zip(*fields.values(), strict=True), strict=True):
-            row[group] = dict(zip(names, cells, strict=True))
-        return
-    for name, values in fields.items():
-        key = f"{group}{separator}{name}"
-        for row, value in zip(rows, values, strict=True):
-            row[key] = value

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from jupyter_wallaroo.engine.process import Handler, Worker
 
 
+KEPT_BYTES = 64 * 2**20
+"""What a replica keeps of the memory that its last requests took."""
+
+
 def main(text: str) -> None:
     """Run one engine process to its end."""
     from jupyter_wallaroo.engine import process
@@ -46,7 +50,7 @@ def _loop_factory(role: str) -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 
 def _worker(start: Start, peers: list[socket.socket]) -> Worker:
-    from jupyter_wallaroo.engine.process import Worker
+    from jupyter_wallaroo.engine.process import Worker, keep_memory
 
     if start.role == "replica":
         from jupyter_wallaroo.engine.arena import attach
@@ -60,6 +64,7 @@ def _worker(start: Start, peers: list[socket.socket]) -> Worker:
         def rolled() -> None:
             send(Kind.ROLLED, b"", b"")
 
+        keep_memory(KEPT_BYTES)
         sent = SentJournal(send) if start.sends_journal else None
         replica = Replica(attach(*start.arena) if start.arena else b"", peers, sent, rolled)
         queues = replica.queues()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from jupyter_wallaroo.engine.frames import Buffer, Kind
-from jupyter_wallaroo.engine.process import Handler, ping
+from jupyter_wallaroo.engine.process import Handler, keep_memory, ping
 from jupyter_wallaroo.segments.archive import archive, has_finished, retain, size_bytes
 from jupyter_wallaroo.segments.query import Log
 from jupyter_wallaroo.types.inference_log import LogQuery
@@ -22,8 +21,6 @@ _decode_archive = msgspec.msgpack.Decoder(Archive).decode
 _decode_text = msgspec.msgpack.Decoder(str).decode
 _encode = msgspec.msgpack.Encoder().encode
 
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
-_LARGEST_PIECE_BYTES = 32 * 2**20
 _KEPT_BYTES = 128 * 2**20
 
 
@@ -32,7 +29,7 @@ class Archivist:
 
     def __init__(self) -> None:
         self._logs: dict[str, Log] = {}
-        _keep_memory()
+        keep_memory(_KEPT_BYTES)
 
     def handlers(self) -> dict[int, Handler]:
         """Return what the archivist answers."""
@@ -80,17 +77,6 @@ def _look_after(logs: Path, request: Archive) -> Archived:
             retired += retain(directory, request.max_bytes, request.max_age_s)
             log_bytes[directory.name] = size_bytes(directory)
     return Archived(unfinished=unfinished, retired=retired, log_bytes=log_bytes)
-
-
-def _keep_memory() -> None:
-    """Use the same memory for one journal after the other, where the C library can be told so (glibc).
-
-    It gives large pieces back at once else, and getting them again costs more than what is done with them.
-    """
-    tell = getattr(ctypes.CDLL(None), "mallopt", None)
-    if tell is not None:
-        tell(_M_MMAP_THRESHOLD, _LARGEST_PIECE_BYTES)
-        tell(_M_TRIM_THRESHOLD, _KEPT_BYTES)
 
 
 @contextlib.contextmanager

@@ -66,10 +66,13 @@ class FrameConnection(asyncio.BufferedProtocol):
     ----------
     receiver
         Told of every frame, in order, from the event loop's thread.
+    most
+        How many frames it is told of in one turn of the loop; 0: all that have come.
     """
 
-    def __init__(self, receiver: Receiver) -> None:
+    def __init__(self, receiver: Receiver, *, most: int = 0) -> None:
         self._receiver = receiver
+        self._most = most
         self._transport: asyncio.Transport | None = None
         self._buffer = bytearray(RECEIVE_BYTES)
         self._view = memoryview(self._buffer)
@@ -84,8 +87,10 @@ class FrameConnection(asyncio.BufferedProtocol):
         self._transport = cast("asyncio.Transport", transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Tell the receiver (asyncio calls this)."""
+        """Tell the receiver, after the frames that have come (asyncio calls this)."""
         self._transport = None
+        self._most = 0
+        self._cut_frames()
         self._receiver.connection_ended()
 
     def send(self, number: int, kind: int, head: bytes, body: Buffer = b"", *, is_more: bool = False) -> None:
@@ -140,11 +145,27 @@ class FrameConnection(asyncio.BufferedProtocol):
         self._filled += nbytes
         self._cut_frames()
 
+    def _put_off(self) -> None:
+        """Leave what has come for the next turn, and read no more before."""
+        if self._transport is not None:
+            self._transport.pause_reading()
+            asyncio.get_running_loop().call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        if self._transport is not None:
+            self._transport.resume_reading()
+            self._cut_frames()
+
     def _cut_frames(self) -> None:
-        start = 0
+        start = told = 0
         while self._filled - start >= HEADER.size:
+            if self._most and told == self._most:
+                self._put_off()
+                break
+            told += 1
             number, kind, head_size, body_size = HEADER.unpack_from(self._buffer, start)
             if head_size + body_size > MAX_FRAME_BYTES or head_size > RECEIVE_BYTES // 2:
+                self._filled = 0
                 self.close()
                 return
             body_at = start + HEADER.size + head_size

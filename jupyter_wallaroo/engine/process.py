@@ -24,6 +24,8 @@ from jupyter_wallaroo.errors import EngineFailure, TooLarge, WallarooError
 from jupyter_wallaroo.types.plan import Answered
 
 _PR_SET_PDEATHSIG = 1
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_LARGEST_PIECE_BYTES = 32 * 2**20
 _OOM_SCORE = "500"
 """Half of all memory on top of what a process has: the kernel never ends Jupyter in its stead."""
 _encode = msgspec.msgpack.Encoder().encode
@@ -75,6 +77,23 @@ def limit(*, memory_bytes: int, cpu_s: int = 0) -> None:
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
         file.write(_OOM_SCORE)
     os.umask(0o077)
+
+
+def keep_memory(most_bytes: int) -> None:
+    """Use the same memory for one request or journal after the other, where the C library can be told so (glibc).
+
+    It gives large pieces back at once else, and getting them again costs more than what is done with them: 1,000 rows
+    of JSON met 400 new pages, which took 0.8 ms of their 1.5.
+
+    Parameters
+    ----------
+    most_bytes
+        What may stay with this process though nothing is in it.
+    """
+    tell = getattr(ctypes.CDLL(None), "mallopt", None)
+    if tell is not None:
+        tell(_M_MMAP_THRESHOLD, _LARGEST_PIECE_BYTES)
+        tell(_M_TRIM_THRESHOLD, most_bytes)
 
 
 def die_with_parent(parent: int, by: signal.Signals = signal.SIGKILL) -> None:

@@ -9,6 +9,7 @@ import msgspec
 
 from jupyter_wallaroo.sdk import display
 from jupyter_wallaroo.sdk.assay_analysis import AssayAnalysis, AssayAnalysisList
+from jupyter_wallaroo.sdk.pages import key_behind, walk
 from jupyter_wallaroo.types import assay as wire
 
 if TYPE_CHECKING:
@@ -184,5 +185,9 @@ class Assays(display.Listing[Assay]):
 
 def fetch_all(api: Api) -> Assays:
     """Return the assays of all pipelines."""
-    found = api.call("assays/list", wire.ListAssays(), list[wire.Assay])
-    return Assays(Assay(api, facts) for facts in found)
+
+    def page(size: int, after: int | None) -> tuple[list[wire.Assay], int | None]:
+        found = api.call("assays/list", wire.ListAssays(after=after, limit=size), list[wire.Assay])
+        return found, key_behind(found, size, lambda facts: facts.id)
+
+    return Assays(Assay(api, facts) for facts in walk(page))

@@ -11,6 +11,19 @@ PAGE_SIZE = 200
 """Entries that are asked for at once: some milliseconds of the server, however long the list is."""
 
 
+def key_behind(found: list[T], size: int, key: Callable[[T], int]) -> int | None:
+    """Return the key that the next page is behind, of a list whose pages are sent without their ``next``.
+
+    Parameters
+    ----------
+    found, size
+        What came, and how many were asked for: fewer are the last.
+    key
+        Returns the number of an entry that the request goes by.
+    """
+    return key(found[-1]) if len(found) == size else None
+
+
 def walk(page: Callable[[int, int | None], tuple[list[T], int | None]], limit: int | None = None) -> Iterator[T]:
     """Yield what is on the pages of a list, each asked for when it is needed.
 

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from jupyter_wallaroo.errors import DeadlineExceeded
 from jupyter_wallaroo.sdk import display
 from jupyter_wallaroo.sdk.instants import zone
 from jupyter_wallaroo.sdk.noun import Kept
+from jupyter_wallaroo.sdk.pages import key_behind, walk
 from jupyter_wallaroo.sdk.task_run import TaskRun, TaskRuns
 from jupyter_wallaroo.sdk.waiting import Outcome, wait_until
 from jupyter_wallaroo.types import task as wire
 from jupyter_wallaroo.types.task import RunType, TaskStatus
 
 if TYPE_CHECKING:
+    from jupyter_wallaroo.sdk.api import Api
     from jupyter_wallaroo.sdk.client import Client
 
 WAIT_LIMIT_S = 600.0
@@ -219,7 +223,17 @@ def _firings(facts: wire.Task) -> list[datetime]:
 def fetch_all(client: Client, *, workspace_id: int | None, orch_id: str | None, killed: bool) -> Tasks:
     """Return tasks, newest first: of a workspace, of an orchestration, or all; only the killed ones where asked."""
     request = wire.ListTasks(workspace_id=workspace_id, orch_id=orch_id, killed=killed)
-    return Tasks(Task(client, item) for item in client.api.call("task/list", request, list[wire.Task]))
+    return Tasks(Task(client, item) for item in every(client.api, request))
+
+
+def every(api: Api, request: wire.ListTasks) -> Iterator[wire.Task]:
+    """Yield what the server says of tasks, newest first, page by page."""
+
+    def page(size: int, before: int | None) -> tuple[list[wire.Task], int | None]:
+        found = api.call("task/list", replace(request, limit=size, before=before), list[wire.Task])
+        return found, key_behind(found, size, lambda facts: facts.number)
+
+    return walk(page)
 
 
 def make(client: Client, path: str, request: wire.RunOnce | wire.RunContinuously) -> Task:

@@ -308,6 +308,7 @@ class WallarooApp(ExtensionApp):
         self.receiving.watch()
         self._show_metrics()
         await self._apply_pipelines(serverapp, self._services, settings.internal_url)
+        self.fast_path.open()
         expect_crowds(serverapp)
         self.log.info("wallaroo: serving at %s", local_url(serverapp, API_PATH))
 

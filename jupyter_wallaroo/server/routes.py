@@ -148,7 +148,7 @@ ROUTES: tuple[Route, ...] = (
     Route("models/get", model.GetModel, model.ModelDetails, lambda s: s.models.get, _READ, "models"),
     Route(
         "models/list_versions", model.ListModelVersions, list[model.ModelVersionEntry],
-        lambda s: s.models.list_versions, _READ, "models",
+        lambda s: s.models.list_versions, _READ, "models", handler=ListHandler,
     ),
     Route(
         "models/get_version_by_id", model.GetModelVersion, model.GotModelVersion,
@@ -252,7 +252,7 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route(
         "assays/list", assay.ListAssays, list[assay.Assay],
-        lambda s: s.assays.list_assays, _READ, "assays",
+        lambda s: s.assays.list_assays, _READ, "assays", handler=ListHandler,
     ),
     Route(
         "assays/filter", assay.FilterAssays, list[assay.Assay],
@@ -292,7 +292,7 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route(
         "assays/get", assay_v2.ListAssaysV2, list[assay_v2.AssayV2],
-        lambda s: s.assays_v2.list_assays, _READ, "assays", root=API_V2_ROOT,
+        lambda s: s.assays_v2.list_assays, _READ, "assays", root=API_V2_ROOT, handler=ListHandler,
     ),
     Route(
         "assays/get/:id", assay_v2.GetAssayV2, assay_v2.AssayV2,
@@ -427,7 +427,10 @@ ROUTES: tuple[Route, ...] = (
         lambda s: s.tasks.run_continuously, _EXECUTE, "tasks", status=HTTPStatus.CREATED,
     ),
     Route("task/get_by_id", task.GetTask, task.Task, lambda s: s.tasks.get, _READ, "tasks"),
-    Route("task/list", task.ListTasks, list[task.Task], lambda s: s.tasks.list_tasks, _READ, "tasks"),
+    Route(
+        "task/list", task.ListTasks, list[task.Task],
+        lambda s: s.tasks.list_tasks, _READ, "tasks", handler=ListHandler,
+    ),
     Route(
         "task/get_tasks_by_orch_sha", task.GetTasksByOrchestration, task.TaskIds,
         lambda s: s.tasks.ids_by_orchestration, _READ, "tasks",

@@ -212,13 +212,14 @@ def show_window_summaries(paths: dict[str, PathAnalysis], summarizer: Summarizer
     }
 
 
-def show_assay(assay: StoredAssay, workspace_name: str) -> wire.AssayV2:
+def show_assay(assay: StoredAssay) -> wire.AssayV2:
     """Return an assay, as it is sent."""
     definition, schedule = assay.definition, assay.definition.schedule
     summarizer = definition.summarizer
     frequency = wire.RunFrequency(cron=schedule.cron) if schedule.cron else _frequency(schedule.interval_ms)
     return wire.AssayV2(
         id=assay.uuid,
+        number=assay.id,
         name=assay.name,
         active=assay.active,
         created_at=assay.created_at,
@@ -242,7 +243,7 @@ def show_assay(assay: StoredAssay, workspace_name: str) -> wire.AssayV2:
                 pipeline_id=assay.pipeline_id,
                 pipeline_name=assay.pipeline_name,
                 workspace_id=assay.workspace_id,
-                workspace_name=workspace_name,
+                workspace_name=assay.workspace_name,
                 locations=definition.locations,
                 model_id=definition.model_name,
             ),

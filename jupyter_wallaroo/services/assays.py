@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import Callable
+from typing import TypeVar
+
+import msgspec
 
 from jupyter_wallaroo import errors
 from jupyter_wallaroo.errors import Conflict, InvalidRequest
@@ -11,16 +15,20 @@ from jupyter_wallaroo.services import assay_schedule
 from jupyter_wallaroo.services.analysis import AnalysisService
 from jupyter_wallaroo.services.assay_runner import SETTLE_MS
 from jupyter_wallaroo.services.clock import Clock
+from jupyter_wallaroo.services.pages import cut, page_limit
 from jupyter_wallaroo.services.workspaces import WorkspaceService
 from jupyter_wallaroo.store import assays, pipelines
-from jupyter_wallaroo.store.assays import NewAssay
+from jupyter_wallaroo.store.assays import Asked, NewAssay
 from jupyter_wallaroo.store.db import Store
 from jupyter_wallaroo.types.assay_definition import Definition, StoredAnalysis, StoredAssay
 from jupyter_wallaroo.types.caller import Caller
 from jupyter_wallaroo.types.drift import Analyses, Baseline, SlidingBaseline, Span, SpanBaseline, SummaryBaseline
 from jupyter_wallaroo.types.event import AssayAction, AssayChanged, Notify
+from jupyter_wallaroo.types.listing import Page
 from jupyter_wallaroo.types.names import check_name
 from jupyter_wallaroo.types.pipeline import Pipeline
+
+Shown = TypeVar("Shown")
 
 MAX_INTERACTIVE = 5_000
 MAX_RESULTS = 50_000
@@ -121,11 +129,22 @@ class AssayService:
             raise errors.not_found("Assay", text)
         return found
 
-    async def every(
-        self, *, workspace_id: int | None = None, pipeline_id: int | None = None, active: bool | None = None
-    ) -> list[StoredAssay]:
+    async def every(self, asked: Asked) -> list[StoredAssay]:
         """Return assays, oldest first."""
-        return await self._store.read(assays.every, workspace_id=workspace_id, pipeline_id=pipeline_id, active=active)
+        return await self._store.read(assays.every, asked)
+
+    async def page(self, asked: Asked, limit: int | None, show: Callable[[StoredAssay], Shown]) -> Page[Shown]:
+        """Return a page of assays as ``show`` shows each, oldest first; ``limit`` is what the request says.
+
+        Raises
+        ------
+        InvalidRequest
+            A limit that cannot be.
+        """
+        most = page_limit(limit)
+        read = await self.every(msgspec.structs.replace(asked, limit=most + 1))
+        found, following = cut(read, most, lambda assay: assay.id)
+        return Page(entries=await asyncio.to_thread(lambda: [show(assay) for assay in found]), next=following)
 
     async def set_active(self, assay: StoredAssay, *, active: bool) -> None:
         """Begin or end an assay's runs; windows that end while it is not active are never analysed."""

@@ -12,11 +12,13 @@ from jupyter_wallaroo.services import assay_config, assay_status
 from jupyter_wallaroo.services.analysis import AnalysisService
 from jupyter_wallaroo.services.assays import AssayService
 from jupyter_wallaroo.services.workspaces import WorkspaceService
+from jupyter_wallaroo.store.assays import Asked
 from jupyter_wallaroo.types import assay as wire
 from jupyter_wallaroo.types import iopath
 from jupyter_wallaroo.types.assay_definition import Comparison, Definition, StoredAnalysis, StoredAssay, Target
 from jupyter_wallaroo.types.caller import Caller
 from jupyter_wallaroo.types.drift import PathAnalysis, Span, Status, WindowAnalysis
+from jupyter_wallaroo.types.listing import Page
 from jupyter_wallaroo.types.names import instant, now
 
 DEFAULT_RECORDS = 1000
@@ -46,19 +48,17 @@ class AssayV1Service:
         made = await self._assays.create(caller, request.name, pipeline, definition, active=request.active)
         return wire.AssayCreated(assay_id=made.id)
 
-    async def list_assays(self, caller: Caller, request: wire.ListAssays) -> list[wire.Assay]:
-        """Return assays, oldest first."""
+    async def list_assays(self, caller: Caller, request: wire.ListAssays) -> Page[wire.Assay]:
+        """Return a page of assays, oldest first."""
         workspace_id = await self._workspaces.id_for(request.workspace_id, request.workspace_name)
-        found = await self._assays.every(workspace_id=workspace_id, pipeline_id=request.pipeline_id)
-        return [await self._shown(assay) for assay in found]
+        asked = Asked(workspace_id=workspace_id, pipeline_id=request.pipeline_id, after=request.after)
+        return await self._assays.page(asked, request.limit, _shown)
 
     async def filter(self, caller: Caller, request: wire.FilterAssays) -> list[wire.Assay]:
         """Return the assays of a pipeline that fit."""
-        found = await self._assays.every(
-            workspace_id=request.workspace_id, pipeline_id=request.pipeline_id, active=request.active
-        )
+        asked = Asked(workspace_id=request.workspace_id, pipeline_id=request.pipeline_id, active=request.active)
         wanted = []
-        for assay in found:
+        for assay in await self._assays.every(asked):
             places = set(assay.definition.locations or [])
             if request.name is not None and request.name.casefold() not in assay.name.casefold():
                 continue
@@ -68,7 +68,7 @@ class AssayV1Service:
                 wanted.append(assay)
         if request.sort_by == "name":
             wanted.sort(key=lambda assay: assay.name.casefold())
-        return [await self._shown(assay) for assay in wanted]
+        return [_shown(assay) for assay in wanted]
 
     async def _has_drifted(self, assay: StoredAssay, given: wire.DriftWindow) -> bool:
         start_ms = assay_config.instant_ms("drift_window.start", given.start)
@@ -77,7 +77,7 @@ class AssayV1Service:
 
     async def get(self, caller: Caller, request: wire.GetAssay) -> wire.Assay:
         """Return one assay."""
-        return await self._shown(await self._assays.require(request.id))
+        return _shown(await self._assays.require(request.id))
 
     async def set_active(self, caller: Caller, request: wire.SetAssayActive) -> wire.SetAssayActive:
         """Begin or end an assay's runs."""
@@ -87,11 +87,10 @@ class AssayV1Service:
     async def results(self, caller: Caller, request: wire.GetAssayResults) -> msgspec.Raw:
         """Return what an assay found, as a JSON list of `AssayResult`; a window that had no score is left out."""
         assay = await self._assays.require(request.assay_id)
-        workspace = await self._workspaces.require(assay.workspace_id)
         start_ms = assay_config.instant_ms("start", request.start)
         span = Span(start_ms, assay_config.instant_ms("end", request.end))
         found = await self._assays.results(assay, span)
-        return await asyncio.to_thread(lambda: _joined(_stored(assay, workspace.name, item) for item in found))
+        return await asyncio.to_thread(lambda: _joined(_stored(assay, item) for item in found))
 
     async def run_interactive(self, caller: Caller, request: wire.AssayConfig) -> msgspec.Raw:
         """Compare all windows at once, keeping nothing; return a JSON list of `AssayResult`.
@@ -170,35 +169,35 @@ class AssayV1Service:
         )
         return msgspec.Raw(body)
 
-    async def _shown(self, assay: StoredAssay) -> wire.Assay:
-        workspace = await self._workspaces.require(assay.workspace_id)
-        definition, schedule = assay.definition, assay.definition.schedule
-        target = definition.targets[0]
-        window = assay_config.show_window(definition, assay.pipeline_name, workspace.id)
-        last_ms = assay.last_run_ms
-        next_ms = assay.next_run_ms or schedule.end_ms
-        return wire.Assay(
-            id=assay.id,
-            name=assay.name,
-            active=assay.active,
-            status=assay.status,
-            alert_threshold=target.alert,
-            warning_threshold=target.warning,
-            pipeline_id=assay.pipeline_id,
-            pipeline_name=assay.pipeline_name,
-            workspace_id=workspace.id,
-            workspace_name=workspace.name,
-            next_run="" if next_ms is None else assay_status.moment(next_ms),
-            last_run=None if last_ms is None else assay_status.moment(last_ms),
-            last_window_start=None,
-            run_until=None if schedule.end_ms is None else assay_status.moment(schedule.end_ms),
-            created_at=assay.created_at,
-            updated_at=assay.updated_at,
-            iopath=target.path.words,
-            baseline=assay_config.show_baseline(definition, window),
-            window=window,
-            summarizer=assay_config.show_summarizer(definition.summarizer),
-        )
+
+def _shown(assay: StoredAssay) -> wire.Assay:
+    definition, schedule = assay.definition, assay.definition.schedule
+    target = definition.targets[0]
+    window = assay_config.show_window(definition, assay.pipeline_name, assay.workspace_id)
+    last_ms = assay.last_run_ms
+    next_ms = assay.next_run_ms or schedule.end_ms
+    return wire.Assay(
+        id=assay.id,
+        name=assay.name,
+        active=assay.active,
+        status=assay.status,
+        alert_threshold=target.alert,
+        warning_threshold=target.warning,
+        pipeline_id=assay.pipeline_id,
+        pipeline_name=assay.pipeline_name,
+        workspace_id=assay.workspace_id,
+        workspace_name=assay.workspace_name,
+        next_run="" if next_ms is None else assay_status.moment(next_ms),
+        last_run=None if last_ms is None else assay_status.moment(last_ms),
+        last_window_start=None,
+        run_until=None if schedule.end_ms is None else assay_status.moment(schedule.end_ms),
+        created_at=assay.created_at,
+        updated_at=assay.updated_at,
+        iopath=target.path.words,
+        baseline=assay_config.show_baseline(definition, window),
+        window=window,
+        summarizer=assay_config.show_summarizer(definition.summarizer),
+    )
 
 
 def _joined(results: Iterable[Iterable[wire.AssayResult]]) -> msgspec.Raw:
@@ -214,7 +213,7 @@ def _fleeting(definition: Definition, window: WindowAnalysis) -> Iterator[wire.A
             yield _result(definition, target, found, window.span, analyzed_at, window.elapsed_ms)
 
 
-def _stored(assay: StoredAssay, workspace_name: str, stored: StoredAnalysis) -> Iterator[wire.AssayResult]:
+def _stored(assay: StoredAssay, stored: StoredAnalysis) -> Iterator[wire.AssayResult]:
     for target in assay.definition.targets:
         found = stored.paths[target.path.label]
         if found.score is not None:
@@ -225,7 +224,7 @@ def _stored(assay: StoredAssay, workspace_name: str, stored: StoredAnalysis) -> 
                 assay_id=assay.id,
                 pipeline_id=assay.pipeline_id,
                 workspace_id=assay.workspace_id,
-                workspace_name=workspace_name,
+                workspace_name=assay.workspace_name,
                 created_at=stored.analyzed_at,
             )
 

@@ -12,11 +12,13 @@ from jupyter_wallaroo.services import assay_config, assay_config_v2, assay_sched
 from jupyter_wallaroo.services.analysis import AnalysisService
 from jupyter_wallaroo.services.assays import AssayService
 from jupyter_wallaroo.services.workspaces import WorkspaceService
+from jupyter_wallaroo.store.assays import Asked
 from jupyter_wallaroo.types import assay_v2 as wire
 from jupyter_wallaroo.types.assay_definition import StoredAnalysis, StoredAssay
 from jupyter_wallaroo.types.caller import Caller
 from jupyter_wallaroo.types.config import Nothing
 from jupyter_wallaroo.types.drift import Span
+from jupyter_wallaroo.types.listing import Page
 from jupyter_wallaroo.types.names import instant, now
 from jupyter_wallaroo.types.pipeline import Pipeline
 
@@ -47,20 +49,17 @@ class AssayV2Service:
         origin = targeting.data_origin
         return await self._assays.pipeline(origin.workspace_id, origin.pipeline_id, origin.pipeline_name)
 
-    async def list_assays(self, caller: Caller, request: wire.ListAssaysV2) -> list[wire.AssayV2]:
-        """Return assays, oldest first."""
+    async def list_assays(self, caller: Caller, request: wire.ListAssaysV2) -> Page[wire.AssayV2]:
+        """Return a page of assays, oldest first."""
         active = {wire.ActiveFilter.ACTIVE_ONLY: True, wire.ActiveFilter.INACTIVE_ONLY: False}.get(request.active)
-        found = await self._assays.every(workspace_id=request.workspace_id, active=active)
-        name = request.pipeline_name
-        return [await self._shown(assay) for assay in found if name is None or assay.pipeline_name == name]
+        asked = Asked(
+            workspace_id=request.workspace_id, pipeline_name=request.pipeline_name, active=active, after=request.after
+        )
+        return await self._assays.page(asked, request.limit, assay_config_v2.show_assay)
 
     async def get(self, caller: Caller, request: wire.GetAssayV2) -> wire.AssayV2:
         """Return one assay."""
-        return await self._shown(await self._assays.require_uuid(request.id))
-
-    async def _shown(self, assay: StoredAssay) -> wire.AssayV2:
-        workspace = await self._workspaces.require(assay.workspace_id)
-        return assay_config_v2.show_assay(assay, workspace.name)
+        return assay_config_v2.show_assay(await self._assays.require_uuid(request.id))
 
     async def next_run(self, caller: Caller, request: wire.GetNextRun) -> wire.NextRun:
         """Return when an assay ran, and when it runs; an assay that is not active does not."""
@@ -79,11 +78,10 @@ class AssayV2Service:
     async def results(self, caller: Caller, request: wire.GetAssayV2Results) -> msgspec.Raw:
         """Return what an assay found, as a JSON list of `AssayResultV2`."""
         assay = await self._assays.require_uuid(request.id)
-        workspace = await self._workspaces.require(assay.workspace_id)
         start_ms = 0 if request.start is None else assay_config.instant_ms("start", request.start)
         end_ms = _END_OF_TIME_MS if request.end is None else assay_config.instant_ms("end", request.end)
         found = await self._assays.results(assay, Span(start_ms, end_ms))
-        return await asyncio.to_thread(_joined, assay, workspace.name, found)
+        return await asyncio.to_thread(_joined, assay, found)
 
     async def preview(self, caller: Caller, request: wire.PreviewAssay) -> msgspec.Raw:
         """Compare all windows of a time at once, keeping nothing; return a JSON list of `AssayResultV2`."""
@@ -102,6 +100,7 @@ class AssayV2Service:
             uuid=str(uuid.UUID(int=0)),
             name="",
             workspace_id=workspace.id,
+            workspace_name=workspace.name,
             pipeline_id=pipeline.id,
             pipeline_name=pipeline.name,
             active=False,
@@ -126,7 +125,7 @@ class AssayV2Service:
             )
             for number, window in enumerate(found.windows)
         ]
-        return await asyncio.to_thread(_joined, nobody, workspace.name, windows)
+        return await asyncio.to_thread(_joined, nobody, windows)
 
     async def preview_baseline_binning(
         self, caller: Caller, request: wire.PreviewBinning
@@ -156,20 +155,20 @@ class AssayV2Service:
         return assay_config_v2.show_scores(found.windows[0].paths)
 
 
-def _joined(assay: StoredAssay, workspace_name: str, found: list[StoredAnalysis]) -> msgspec.Raw:
+def _joined(assay: StoredAssay, found: list[StoredAnalysis]) -> msgspec.Raw:
     """Return results as one JSON list, coded one by one: a long list must not hold the interpreter."""
-    parts = (msgspec.json.encode(_result(assay, workspace_name, item)) for item in found)
+    parts = (msgspec.json.encode(_result(assay, item)) for item in found)
     return msgspec.Raw(b"[" + b",".join(parts) + b"]")
 
 
-def _result(assay: StoredAssay, workspace_name: str, found: StoredAnalysis) -> wire.AssayResultV2:
+def _result(assay: StoredAssay, found: StoredAnalysis) -> wire.AssayResultV2:
     first = assay.definition.targets[0]
     return wire.AssayResultV2(
         id=found.id,
         assay_id=assay.uuid,
         pipeline_id=assay.pipeline_id,
         workspace_id=assay.workspace_id,
-        workspace_name=workspace_name,
+        workspace_name=assay.workspace_name,
         analyzed_at=found.analyzed_at,
         created_at=found.analyzed_at,
         updated_at=found.analyzed_at,

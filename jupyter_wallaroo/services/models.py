@@ -11,13 +11,14 @@ import msgspec
 from jupyter_wallaroo import errors
 from jupyter_wallaroo.errors import InvalidModel, InvalidRequest, NotFound
 from jupyter_wallaroo.services.conversion import ConversionService
-from jupyter_wallaroo.services.pages import key_page, page_limit
+from jupyter_wallaroo.services.pages import cut, named_page, page_limit
 from jupyter_wallaroo.services.workspaces import WorkspaceService
 from jupyter_wallaroo.store import changes, listings, models
 from jupyter_wallaroo.store.audit import Author
 from jupyter_wallaroo.store.blobs import Blobs, Incoming
 from jupyter_wallaroo.store.db import Store
 from jupyter_wallaroo.types.caller import Caller
+from jupyter_wallaroo.types.listing import Page
 from jupyter_wallaroo.types.model import (
     ConfiguredModelVersion,
     GetModel,
@@ -138,14 +139,7 @@ class ModelService:
 
     async def list_models(self, caller: Caller, request: ListModels) -> ModelList:
         """Return a page of the models of a workspace, or of all, oldest first."""
-        limit = page_limit(request.limit)
-        asked = listings.Asked(
-            workspace_id=await self._workspaces.id_for(request.workspace_id, request.workspace_name),
-            name=request.name,
-            after=request.after or 0,
-            limit=limit + 1,
-        )
-        keys, following = key_page(await self._store.read(listings.model_page, asked), limit)
+        keys, following = await named_page(self._store, self._workspaces, request, listings.model_page)
         return ModelList(models=await self._listed(keys), next=following)
 
     async def _listed(self, model_ids: list[int]) -> list[ListedModel]:
@@ -172,12 +166,13 @@ class ModelService:
             owner_id=listed.owner_id,
             created_at=listed.created_at,
             updated_at=listed.updated_at,
-            models=[_entry(listed.model, version) for version in listed.model_versions],
+            models=await self._store.read(models.entries, [listed.id]),
             workspace=listed.workspace,
         )
 
-    async def list_versions(self, caller: Caller, request: ListModelVersions) -> list[ModelVersionEntry]:
-        """Return the versions of a model, oldest first; by name, of every model called so."""
+    async def list_versions(self, caller: Caller, request: ListModelVersions) -> Page[ModelVersionEntry]:
+        """Return a page of the versions of a model, oldest first; by name, of every model called so."""
+        limit = page_limit(request.limit)
         if request.models_pk_id is not None:
             found = [await self._require(request.models_pk_id)]
         elif request.model_id is not None:
@@ -187,9 +182,10 @@ class ModelService:
                 raise errors.not_found("Model", request.model_id, names)
         else:
             raise InvalidRequest("Expected 'models_pk_id' (the model's number) or 'model_id' (its name); got neither.")
-        return [
-            _entry(model, version) for model in found for version in await self._store.read(models.versions, model.id)
-        ]
+        keys = [model.id for model in found]
+        read = await self._store.read(models.entries, keys, after=request.after or 0, limit=limit + 1)
+        entries, following = cut(read, limit, lambda entry: entry.id)
+        return Page(entries=entries, next=following)
 
     async def get_version(self, caller: Caller, request: GetModelVersion) -> GotModelVersion:
         """Return a model version with its newest configuration."""
@@ -283,17 +279,3 @@ class ModelService:
                     details={"field": field},
                 )
         return found
-
-
-def _entry(model: Model, configured: ConfiguredModelVersion) -> ModelVersionEntry:
-    version = configured.model_version
-    return ModelVersionEntry(
-        id=version.id,
-        models_pk_id=model.id,
-        model_id=model.name,
-        model_version=version.file_info.version,
-        sha=version.file_info.sha,
-        owner_id=version.created_by,
-        file_name=version.file_info.file_name,
-        status=version.status,
-    )

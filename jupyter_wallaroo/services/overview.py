@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from jupyter_wallaroo.services import definitions
-from jupyter_wallaroo.services.pages import key_page, page_limit
+from jupyter_wallaroo.services.pages import named_page
 from jupyter_wallaroo.services.pipelines import PipelineService
 from jupyter_wallaroo.services.workspaces import WorkspaceService
 from jupyter_wallaroo.store import deployments, listings, pipelines, users
@@ -52,15 +52,7 @@ class OverviewService:
         InvalidRequest
             A limit that cannot be.
         """
-        workspace_id = await self._workspaces.id_for(request.workspace_id, request.workspace_name)
-        limit = page_limit(request.limit)
-        asked = listings.Asked(
-            workspace_id=workspace_id,
-            name=request.name,
-            after=request.after or 0,
-            limit=limit + 1,
-        )
-        keys, following = key_page(await self._store.read(listings.pipeline_page, asked), limit)
+        keys, following = await named_page(self._store, self._workspaces, request, listings.pipeline_page)
         stored = await self._store.read(pipelines.at_a_glance, keys)
         running = {item.spec.pipeline_id: item.news() for item in self._supervisor.deployments}
         return Overview(

@@ -8,7 +8,7 @@ from jupyter_wallaroo.services import definitions
 from jupyter_wallaroo.services.deployable import Deployable
 from jupyter_wallaroo.services.deployments import DeploymentService
 from jupyter_wallaroo.services.models import ModelService
-from jupyter_wallaroo.services.pages import key_page, page_limit
+from jupyter_wallaroo.services.pages import named_page
 from jupyter_wallaroo.services.pipeline_news import PipelineNews
 from jupyter_wallaroo.services.workspaces import WorkspaceService
 from jupyter_wallaroo.store import changes, listings, pipelines
@@ -140,14 +140,7 @@ class PipelineService:
 
     async def list_pipelines(self, caller: Caller, request: ListPipelines) -> PipelineList:
         """Return a page of the pipelines of a workspace, or of all, oldest first."""
-        limit = page_limit(request.limit)
-        asked = listings.Asked(
-            workspace_id=await self._workspaces.id_for(request.workspace_id, request.workspace_name),
-            name=request.name,
-            after=request.after or 0,
-            limit=limit + 1,
-        )
-        keys, following = key_page(await self._store.read(listings.pipeline_page, asked), limit)
+        keys, following = await named_page(self._store, self._workspaces, request, listings.pipeline_page)
         return PipelineList(pipelines=await self.listed(keys), next=following)
 
     async def get_version(self, caller: Caller, request: GetPipelineVersion) -> GotPipelineVersion:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jupyter_wallaroo.services.pages import key_page, page_limit
+from jupyter_wallaroo.services.pages import cut, page_limit
 from jupyter_wallaroo.services.pipelines import PipelineService
 from jupyter_wallaroo.store import models, search
 from jupyter_wallaroo.store.db import Store
@@ -43,7 +43,7 @@ class SearchService:
             "updated_start": _stored("updated_start", request.updated_start),
             "updated_end": _stored("updated_end", request.updated_end),
         }
-        keys, following = key_page(await self._store.read(search.pipelines, conditions), limit)
+        keys, following = cut(await self._store.read(search.pipelines, conditions), limit, int)
         return PipelinesFound(pipelines=await self._pipelines.listed(keys), next=following)
 
     async def models(self, caller: Caller, request: SearchModels) -> ModelVersionsFound:
@@ -54,7 +54,7 @@ class SearchService:
             "uploaded_start": _stored("uploaded_start", request.uploaded_start),
             "uploaded_end": _stored("uploaded_end", request.uploaded_end),
         }
-        keys, following = key_page(await self._store.read(search.model_versions, conditions), limit)
+        keys, following = cut(await self._store.read(search.model_versions, conditions), limit, int)
         return ModelVersionsFound(model_versions=await self._store.read(models.versions_by_id, keys), next=following)
 
 

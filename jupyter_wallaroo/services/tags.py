@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from jupyter_wallaroo.errors import InvalidRequest, NotFound
 from jupyter_wallaroo.services.models import ModelService
-from jupyter_wallaroo.services.pages import page_limit
+from jupyter_wallaroo.services.pages import cut, page_limit
 from jupyter_wallaroo.services.pipelines import PipelineService
 from jupyter_wallaroo.store import tags
 from jupyter_wallaroo.store.db import Store
@@ -37,8 +37,9 @@ class TagService:
     async def list_tags(self, caller: Caller, request: ListTags) -> TagList:
         """Return a page of tags with what has them, oldest first."""
         limit = page_limit(request.limit)
-        found = await self._store.read(tags.page, request.after, limit + 1)
-        return TagList(tags=found[:limit], next=found[limit - 1].id if len(found) > limit else None)
+        read = await self._store.read(tags.page, request.after, limit + 1)
+        found, following = cut(read, limit, lambda tag: tag.id)
+        return TagList(tags=found, next=following)
 
     async def assign(self, caller: Caller, request: AssignTag) -> Nothing:
         """Put a tag on a pipeline or a model version.

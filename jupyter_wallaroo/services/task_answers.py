@@ -76,6 +76,7 @@ def task(stored: StoredTask, runs: Sequence[StoredRun], limit: int) -> Task:
     """Return a task as the wire shows it, with ``limit`` of its last runs."""
     return Task(
         id=stored.id,
+        number=stored.number,
         name=stored.name,
         workspace_id=stored.workspace_id,
         workspace_name=stored.workspace_name,

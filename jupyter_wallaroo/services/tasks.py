@@ -14,7 +14,7 @@ from jupyter_wallaroo.services import schedules, task_answers
 from jupyter_wallaroo.services.clock import Clock
 from jupyter_wallaroo.services.continuous import ContinuousTasks
 from jupyter_wallaroo.services.orchestrations import OrchestrationService
-from jupyter_wallaroo.services.pages import page_limit
+from jupyter_wallaroo.services.pages import cut, page_limit
 from jupyter_wallaroo.services.task_runs import KILLED_REASON, PAUSED_REASON, TaskRunner
 from jupyter_wallaroo.services.task_scheduler import TaskScheduler
 from jupyter_wallaroo.services.workspaces import WorkspaceService
@@ -24,6 +24,7 @@ from jupyter_wallaroo.store.tasks import Firing, NewTask
 from jupyter_wallaroo.supervisor.task_folders import TaskFolders
 from jupyter_wallaroo.types.caller import Caller
 from jupyter_wallaroo.types.event import Notify, TaskChanged
+from jupyter_wallaroo.types.listing import Page
 from jupyter_wallaroo.types.names import check_name, moment
 from jupyter_wallaroo.types.task import (
     GetRunDetails,
@@ -173,23 +174,30 @@ class TaskService:
         """Return a task with its last runs."""
         return await self._answer(await self.require(request.id), request.run_limit)
 
-    async def list_tasks(self, caller: Caller, request: ListTasks) -> list[Task]:
-        """Return tasks, newest first."""
+    async def list_tasks(self, caller: Caller, request: ListTasks) -> Page[Task]:
+        """Return a page of tasks, newest first."""
         if request.workspace_id is not None:
             await self._workspaces.require(request.workspace_id)
-        limit = _runs_shown(request.run_limit)
+        limit = page_limit(request.limit)
+        shown = _runs_shown(request.run_limit)
 
-        def read(db: Database) -> list[tuple[StoredTask, list[StoredRun]]]:
+        def read(db: Database) -> tuple[list[StoredTask], dict[str, list[StoredRun]]]:
             found = tasks.every(
                 db,
                 workspace_id=request.workspace_id,
                 orchestration_id=request.orch_id,
                 orch_sha=request.orch_sha,
                 killed=bool(request.killed),
+                before=request.before,
+                limit=limit + 1,
             )
-            return [(task, task_runs.of_task(db, task.id, limit=max(1, limit))) for task in found]
+            return found, task_runs.last_of(db, [task.id for task in found], max(1, shown))
 
-        return [task_answers.task(task, runs, limit) for task, runs in await self._store.read(read)]
+        read_tasks, runs = await self._store.read(read)
+        found, following = cut(read_tasks, limit, lambda task: task.number)
+        # In a thread: when a schedule fires next is worked out for each.
+        answers = await asyncio.to_thread(lambda: [task_answers.task(task, runs[task.id], shown) for task in found])
+        return Page(entries=answers, next=following)
 
     async def ids_by_orchestration(self, caller: Caller, request: GetTasksByOrchestration) -> TaskIds:
         """Return the UUIDs of the tasks of an orchestration's archive."""

@@ -20,7 +20,8 @@ _definition = msgspec.json.Decoder(Definition).decode
 _baseline = msgspec.json.Decoder(Baseline).decode
 _paths = msgspec.json.Decoder(dict[str, PathAnalysis]).decode
 
-_SELECT = "SELECT a.*, p.name AS pipeline_name, p.workspace_id FROM assays a JOIN pipelines p ON p.id = a.pipeline_id"
+_SELECT = """SELECT a.*, p.name AS pipeline_name, p.workspace_id, w.name AS workspace_name
+FROM assays a JOIN pipelines p ON p.id = a.pipeline_id JOIN workspaces w ON w.id = p.workspace_id"""
 _WITHIN = "WHERE assay_id = :id AND window_start_ms >= :start AND window_start_ms < :end"
 
 
@@ -59,6 +60,7 @@ def _assay(row: rows.RowValues) -> StoredAssay:
         uuid=row["uuid"],
         name=row["name"],
         workspace_id=row["workspace_id"],
+        workspace_name=row["workspace_name"],
         pipeline_id=row["pipeline_id"],
         pipeline_name=row["pipeline_name"],
         active=bool(row["active"]),
@@ -110,14 +112,28 @@ def by_uuid(db: Database, uuid: str) -> StoredAssay | None:
     return _assay(row) if row else None
 
 
-def every(
-    db: Database, *, workspace_id: int | None = None, pipeline_id: int | None = None, active: bool | None = None
-) -> list[StoredAssay]:
-    """Return assays, oldest first: all, or those of a workspace, of a pipeline, that are active or not."""
-    sql = f"""{_SELECT} WHERE (:workspace IS NULL OR p.workspace_id = :workspace)
-    AND (:pipeline IS NULL OR a.pipeline_id = :pipeline) AND (:active IS NULL OR a.active = :active) ORDER BY a.id"""
-    given = {"workspace": workspace_id, "pipeline": pipeline_id, "active": None if active is None else int(active)}
-    return [_assay(row) for row in rows.query(db, sql, given)]
+class Asked(Struct, frozen=True, kw_only=True):
+    """Which assays: of a workspace, of a pipeline by id or name, active or not; at most ``limit`` behind ``after``."""
+
+    workspace_id: int | None = None
+    pipeline_id: int | None = None
+    pipeline_name: str | None = None
+    active: bool | None = None
+    after: int | None = None
+    limit: int = -1
+
+
+def every(db: Database, asked: Asked) -> list[StoredAssay]:
+    """Return assays, oldest first."""
+    conditions = {
+        "a.id > :after": asked.after,
+        "a.pipeline_id = :pipeline_id": asked.pipeline_id,
+        "a.active = :active": asked.active,
+        "p.workspace_id = :workspace_id": asked.workspace_id,
+        "p.name = :pipeline_name": asked.pipeline_name,
+    }
+    sql = f"{_SELECT}{rows.where(conditions)} ORDER BY a.id LIMIT :limit"
+    return [_assay(row) for row in rows.query(db, sql, msgspec.structs.asdict(asked))]
 
 
 def names(db: Database) -> list[str]:

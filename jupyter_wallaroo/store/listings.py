@@ -50,27 +50,26 @@ class ModelEntry(Struct, frozen=True, kw_only=True):
 
 def pipeline_page(db: Database, asked: Asked) -> list[int]:
     """Return the ids of a page of pipelines."""
-    return _page(db, "SELECT id FROM pipelines WHERE id > :after AND removed_at IS NULL", asked)
+    return _page(db, "pipelines", asked, " AND removed_at IS NULL")
 
 
 def model_page(db: Database, asked: Asked) -> list[int]:
     """Return the ids of a page of models."""
-    return _page(db, "SELECT id FROM models WHERE id > :after", asked)
+    return _page(db, "models", asked)
 
 
-def _page(db: Database, sql: str, asked: Asked) -> list[int]:
-    # Conditions that count are written down, not bound to be passed over: SQLite then takes the index.
-    if asked.workspace_id is not None:
-        sql += " AND workspace_id = :workspace"
-    if asked.name is not None:
-        sql += " AND name_key = :key"
+def _page(db: Database, table: str, asked: Asked, also: str = "") -> list[int]:
     values = {
         "workspace": asked.workspace_id,
         "key": None if asked.name is None else rows.name_key(asked.name),
         "after": asked.after,
         "limit": asked.limit,
     }
-    return [row["id"] for row in rows.query(db, f"{sql} ORDER BY id LIMIT :limit", values)]
+    where = rows.where(
+        {"id > :after": asked.after, "workspace_id = :workspace": asked.workspace_id, "name_key = :key": asked.name}
+    )
+    sql = f"SELECT id FROM {table}{where}{also} ORDER BY id LIMIT :limit"  # noqa: S608  constants of ours
+    return [row["id"] for row in rows.query(db, sql, values)]
 
 
 def pipelines_by_id(db: Database, pipeline_ids: list[int]) -> list[PipelineEntry]:

@@ -280,6 +280,12 @@ def tasks(db: Database) -> None:
     _execute(db, _TASKS)
 
 
+@migrations()
+def tasks_by_orchestration(db: Database) -> None:
+    """Have the tasks of an orchestration found without a look at all others."""
+    _execute(db, "CREATE INDEX tasks_by_orchestration ON tasks(orchestration_id, number)")
+
+
 def _execute(db: Database, statements: str) -> None:
     for statement in statements.split(";"):
         if statement.strip():

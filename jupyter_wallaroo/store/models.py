@@ -17,6 +17,7 @@ from jupyter_wallaroo.types.model import (
     ModelConfig,
     ModelReference,
     ModelVersion,
+    ModelVersionEntry,
     Signature,
     StoredModel,
 )
@@ -25,6 +26,10 @@ from jupyter_wallaroo.types.tag import Tag
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
+
+_conversion = msgspec.json.Decoder(Conversion).decode
+_signature = msgspec.json.Decoder(Signature).decode
+_tags = msgspec.json.Decoder(list[Tag]).decode
 
 _VERSIONS = """
 SELECT v.*, m.name AS model_name, m.workspace_id AS workspace_id, c.id AS config_id, c.config AS config,
@@ -54,13 +59,13 @@ def _configured(row: rows.RowValues) -> ConfiguredModelVersion:
         status=ModelStatus(row["status"]),
         visibility=row["visibility"],
         file_info=FileInfo(version=row["version"], sha=row["sha"], file_name=row["file_name"], size=row["size_bytes"]),
-        conversion=msgspec.json.decode(row["conversion"], type=Conversion),
-        signature=msgspec.json.decode(row["signature"], type=Signature) if row["signature"] else None,
+        conversion=_conversion(row["conversion"]),
+        signature=_signature(row["signature"]) if row["signature"] else None,
         created_at=row["created_at"],
         created_by=row["created_by"],
         error_summary=row["error_summary"],
         note=row["note"],
-        tags=msgspec.json.decode(row["tags"], type=list[Tag]),
+        tags=_tags(row["tags"]),
     )
     config = _config(row["config_id"], row["id"], row["runtime"], row["config"])
     return ConfiguredModelVersion(model_version=version, config=config)
@@ -227,6 +232,18 @@ def versions(db: Database, model_id: int) -> list[ConfiguredModelVersion]:
     """Return a model's versions, oldest first (S2-21)."""
     sql = f"{_VERSIONS} WHERE v.model_id = :model ORDER BY v.id"
     return [_configured(row) for row in rows.query(db, sql, {"model": model_id})]
+
+
+def entries(db: Database, model_ids: list[int], *, after: int = 0, limit: int = -1) -> list[ModelVersionEntry]:
+    """Return the versions of models as lists show them, oldest first: at most ``limit`` behind the id ``after``."""
+    sql = f"""
+    SELECT v.id, v.model_id AS models_pk_id, m.name AS model_id, v.version AS model_version, v.sha,
+    v.created_by AS owner_id, v.file_name, v.status FROM model_versions v JOIN models m ON m.id = v.model_id
+    WHERE v.id IN (SELECT id FROM model_versions WHERE model_id {rows.AMONG} AND id > :after ORDER BY id LIMIT :limit)
+    ORDER BY v.id
+    """  # noqa: S608  a constant of ours
+    asked = {**rows.ids(model_ids), "after": after, "limit": limit}
+    return [ModelVersionEntry(**row) for row in rows.query(db, sql, asked)]
 
 
 def versions_of(db: Database, model_ids: list[int]) -> dict[int, list[ConfiguredModelVersion]]:

@@ -39,6 +39,15 @@ def update(db: Database, table: str, key: int | str, values: RowValues) -> None:
     db.table(table).update(key, values)
 
 
+def where(conditions: Mapping[str, object]) -> str:
+    """Return the clause of those conditions, constants of ours, that have something to be compared with.
+
+    One that has not is left out, not bound to be passed over: SQLite then takes the index of another one.
+    """
+    held = [condition for condition, value in conditions.items() if value is not None]
+    return f" WHERE {' AND '.join(held)}" if held else ""
+
+
 def ids(keys: Iterable[int]) -> dict[str, str]:
     """Return what `AMONG` is bound to: any number of ids is one value."""
     return {"ids": msgspec.json.encode(list(keys)).decode()}

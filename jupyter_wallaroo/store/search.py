@@ -27,8 +27,8 @@ ORDER BY p.id DESC LIMIT :limit
 """
 
 _MODEL_VERSIONS = """
-SELECT v.id FROM model_versions v JOIN models m ON m.id = v.model_id WHERE
-(:before IS NULL OR v.id < :before) AND (:workspace IS NULL OR m.workspace_id = :workspace)
+SELECT v.id FROM model_versions v WHERE (:before IS NULL OR v.id < :before)
+AND (:workspace IS NULL OR v.model_id IN (SELECT id FROM models WHERE workspace_id = :workspace))
 AND (:uploaded_start IS NULL OR v.created_at >= :uploaded_start)
 AND (:uploaded_end IS NULL OR v.created_at < :uploaded_end)
 AND (:deployed IS NULL OR :deployed = (v.id IN (
@@ -36,8 +36,8 @@ AND (:deployed IS NULL OR :deployed = (v.id IN (
     JOIN model_configs c ON c.id = j.value WHERE d.wanted = 1)))
 AND (:tag IS NULL OR v.id IN (
     SELECT l.model_version_id FROM tags t JOIN model_version_tags l ON l.tag_id = t.id WHERE t.tag_key = :tag))
-AND (:term IS NULL OR instr(m.name_key, :term) OR instr(lower(v.file_name), :term) OR instr(v.version, :term)
-    OR v.id IN (
+AND (:term IS NULL OR v.model_id IN (SELECT id FROM models WHERE instr(name_key, :term))
+    OR instr(lower(v.file_name), :term) OR instr(v.version, :term) OR v.id IN (
     SELECT l.model_version_id FROM tags t JOIN model_version_tags l ON l.tag_id = t.id WHERE instr(t.tag_key, :term)))
 ORDER BY v.id DESC LIMIT :limit
 """

@@ -4,11 +4,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from jupyter_wallaroo.store import rows
 from jupyter_wallaroo.types.tag import ListedTag, Tag, TaggedModel, TaggedPipeline
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
+
+# What has a tag comes as one text: thousands of things are read several times as fast as rows are.
+_LISTED = """
+SELECT g.*,
+(SELECT json_group_array(json_object('id', id, 'name', name, 'workspace_id', workspace_id)) FROM (
+    SELECT p.id, p.name, p.workspace_id FROM pipeline_tags l JOIN pipelines p ON p.id = l.pipeline_id
+    WHERE l.tag_id = g.id AND p.removed_at IS NULL ORDER BY p.id)) AS pipelines,
+(SELECT json_group_array(json_object('id', id, 'name', name, 'version', version, 'workspace_id', workspace_id)) FROM (
+    SELECT v.id, m.name, v.version, m.workspace_id FROM model_version_tags l
+    JOIN model_versions v ON v.id = l.model_version_id JOIN models m ON m.id = v.model_id
+    WHERE l.tag_id = g.id ORDER BY v.id)) AS models
+FROM tags g WHERE g.id > :after ORDER BY g.id LIMIT :limit
+"""
+_pipelines = msgspec.json.Decoder(list[TaggedPipeline]).decode
+_models = msgspec.json.Decoder(list[TaggedModel]).decode
 
 
 def insert(db: Database, tag: str, user_id: str) -> Tag:
@@ -29,35 +46,17 @@ def get(db: Database, tag_id: int) -> Tag | None:
 
 def page(db: Database, after: int, limit: int) -> list[ListedTag]:
     """Return tags with what has them, oldest first: at most ``limit``, behind the one with the id ``after``."""
-    sql = "SELECT * FROM tags WHERE id > :after ORDER BY id LIMIT :limit"
     return [
         ListedTag(
             id=row["id"],
             tag=row["tag"],
             created_by=row["created_by"],
             created_at=row["created_at"],
-            pipelines=_pipelines(db, row["id"]),
-            models=_models(db, row["id"]),
+            pipelines=_pipelines(row["pipelines"]),
+            models=_models(row["models"]),
         )
-        for row in rows.query(db, sql, {"after": after, "limit": limit})
+        for row in rows.query(db, _LISTED, {"after": after, "limit": limit})
     ]
-
-
-def _pipelines(db: Database, tag_id: int) -> list[TaggedPipeline]:
-    sql = """
-    SELECT p.id, p.name, p.workspace_id FROM pipeline_tags l JOIN pipelines p ON p.id = l.pipeline_id
-    WHERE l.tag_id = :id AND p.removed_at IS NULL ORDER BY p.id
-    """
-    return [TaggedPipeline(**row) for row in rows.query(db, sql, {"id": tag_id})]
-
-
-def _models(db: Database, tag_id: int) -> list[TaggedModel]:
-    sql = """
-    SELECT v.id, m.name, v.version, m.workspace_id FROM model_version_tags l
-    JOIN model_versions v ON v.id = l.model_version_id JOIN models m ON m.id = v.model_id
-    WHERE l.tag_id = :id ORDER BY v.id
-    """
-    return [TaggedModel(**row) for row in rows.query(db, sql, {"id": tag_id})]
 
 
 def of_pipeline(db: Database, pipeline_id: int) -> list[Tag]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from jupyter_wallaroo.store import rows
 from jupyter_wallaroo.types.names import instant
 from jupyter_wallaroo.types.task import RunState, StoredRun
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
     from datetime import datetime
 
     from sqlite_utils import Database
@@ -96,6 +98,17 @@ def of_task(
         "limit": limit,
     }
     return [_run(row) for row in rows.query(db, sql, given)]
+
+
+def last_of(db: Database, task_ids: Iterable[str], limit: int) -> dict[str, list[StoredRun]]:
+    """Return the last runs of tasks by the task's UUID, newest first: at most ``limit`` of each."""
+    sql = """SELECT r.* FROM json_each(:tasks) t JOIN task_runs r ON r.number IN (
+    SELECT number FROM task_runs WHERE task_id = t.value ORDER BY number DESC LIMIT :limit) ORDER BY r.number DESC"""
+    found: dict[str, list[StoredRun]] = {task_id: [] for task_id in task_ids}
+    given = {"tasks": msgspec.json.encode(list(found)).decode(), "limit": limit}
+    for row in rows.query(db, sql, given):
+        found[row["task_id"]].append(_run(row))
+    return found
 
 
 def open_of(db: Database, task_id: str) -> list[StoredRun]:

@@ -47,6 +47,7 @@ class Firing(Struct, frozen=True, kw_only=True):
 
 def _task(row: rows.RowValues) -> StoredTask:
     return StoredTask(
+        number=row["number"],
         id=row["id"],
         name=row["name"],
         orchestration_id=row["orchestration_id"],
@@ -116,12 +117,28 @@ def every(
     orchestration_id: str | None = None,
     orch_sha: str | None = None,
     killed: bool = False,
+    before: int | None = None,
+    limit: int = -1,
 ) -> list[StoredTask]:
-    """Return tasks, newest first: of a workspace, of an orchestration, or all; with ``killed`` only those."""
-    sql = f"""{_SELECT} WHERE (:workspace IS NULL OR t.workspace_id = :workspace)
-    AND (:orchestration IS NULL OR t.orchestration_id = :orchestration) AND (:sha IS NULL OR t.orch_sha = :sha)
-    AND (NOT :killed OR t.killed) ORDER BY t.number DESC"""
-    given = {"workspace": workspace_id, "orchestration": orchestration_id, "sha": orch_sha, "killed": int(killed)}
+    """Return tasks, newest first: of a workspace, of an orchestration, or all; with ``killed`` only those.
+
+    ``limit`` is the most of them, -1 for no limit, and ``before`` the number that theirs are below.
+    """
+    conditions = {
+        "t.workspace_id = :workspace": workspace_id,
+        "t.orchestration_id = :orchestration": orchestration_id,
+        "t.orch_sha = :sha": orch_sha,
+        "t.killed": killed or None,
+        "t.number < :before": before,
+    }
+    given = {
+        "workspace": workspace_id,
+        "orchestration": orchestration_id,
+        "sha": orch_sha,
+        "before": before,
+        "limit": limit,
+    }
+    sql = f"{_SELECT}{rows.where(conditions)} ORDER BY t.number DESC LIMIT :limit"
     return [_task(row) for row in rows.query(db, sql, given)]
 
 

@@ -123,11 +123,17 @@ class AssayCreated(Struct, frozen=True, kw_only=True):
 
 
 class ListAssays(Struct, frozen=True, kw_only=True):
-    """``assays/list``: all, or those of a pipeline or a workspace."""
+    """``assays/list``: all, or those of a pipeline or a workspace.
+
+    Beyond the vendor's fields: ``limit``, and ``after``, the ``id`` of the last assay of the page before. Without
+    ``limit`` the answer has all.
+    """
 
     pipeline_id: int | None = None
     workspace_id: int | None = None
     workspace_name: str | None = None
+    after: int | None = None
+    limit: int | None = None
 
 
 class DriftWindow(Struct, frozen=True, kw_only=True):

@@ -56,6 +56,7 @@ class StoredAssay(Struct, frozen=True, kw_only=True):
     uuid: str
     name: str
     workspace_id: int
+    workspace_name: str
     pipeline_id: int
     pipeline_name: str
     active: bool

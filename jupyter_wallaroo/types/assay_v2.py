@@ -183,9 +183,10 @@ class ScheduleAssay(Struct, frozen=True, kw_only=True):
 
 
 class AssayV2(ScheduleAssay, frozen=True, kw_only=True):
-    """One assay; instants are ISO 8601."""
+    """One assay; instants are ISO 8601. ``number`` is its id in the first version of the API."""
 
     id: str
+    number: int
     active: bool
     created_at: str
     updated_at: str
@@ -200,11 +201,17 @@ class ActiveFilter(StrEnum):
 
 
 class ListAssaysV2(Struct, frozen=True, kw_only=True):
-    """``v2 assays/get``."""
+    """``v2 assays/get``.
+
+    Beyond the vendor's fields: ``limit``, and ``after``, the ``number`` of the last assay of the page before. Without
+    ``limit`` the answer has all.
+    """
 
     active: ActiveFilter = ActiveFilter.ALL
     pipeline_name: str | None = None
     workspace_id: int | None = None
+    after: int | None = None
+    limit: int | None = None
 
 
 class GetAssayV2(Struct, frozen=True, kw_only=True):

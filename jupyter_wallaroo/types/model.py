@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct, field
 
 from jupyter_wallaroo.types.framework import Framework, ModelStatus, Runtime
+from jupyter_wallaroo.types.listing import ListNamed
 from jupyter_wallaroo.types.tag import Tag
 
 
@@ -236,18 +237,8 @@ class Model(Struct, frozen=True, kw_only=True):
     updated_at: str
 
 
-class ListModels(Struct, frozen=True, kw_only=True):
-    """``models/list``: of one workspace (id or name), or of all.
-
-    Beyond the vendor's fields: ``name``, only those called so; ``after`` and ``limit``, a page: ``after`` is the
-    ``next`` of the page before. Without ``limit`` the answer has all, on the way while they are read.
-    """
-
-    workspace_id: int | None = None
-    workspace_name: str | None = None
-    name: str | None = None
-    after: int | None = None
-    limit: int | None = None
+class ListModels(ListNamed, frozen=True, kw_only=True):
+    """``models/list``."""
 
 
 class ListedModel(Struct, frozen=True, kw_only=True):
@@ -271,10 +262,16 @@ class ModelList(Struct, frozen=True, kw_only=True):
 
 
 class ListModelVersions(Struct, frozen=True, kw_only=True):
-    """``models/list_versions``: by the model's name or id."""
+    """``models/list_versions``: by the model's name or id.
+
+    Beyond the vendor's fields: ``limit``, and ``after``, the ``id`` of the last version of the page before. Without
+    ``limit`` the answer has all.
+    """
 
     model_id: str | None = None
     models_pk_id: int | None = None
+    after: int | None = None
+    limit: int | None = None
 
 
 class GetModelConfig(Struct, frozen=True, kw_only=True):

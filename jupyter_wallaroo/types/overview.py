@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from jupyter_wallaroo.types.listing import ListNamed
 
-class GetOverview(Struct, frozen=True, kw_only=True):
-    """``pipelines/overview``: of one workspace (id or name), or of all; pages as `ListPipelines` has them."""
 
-    workspace_id: int | None = None
-    workspace_name: str | None = None
-    name: str | None = None
-    after: int | None = None
-    limit: int | None = None
+class GetOverview(ListNamed, frozen=True, kw_only=True):
+    """``pipelines/overview``."""
 
 
 class PipelineAtAGlance(Struct, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ from typing import Any
 from msgspec import Struct
 
 from jupyter_wallaroo.types.deployment import DeploymentId
+from jupyter_wallaroo.types.listing import ListNamed
 from jupyter_wallaroo.types.tag import Tag
 from jupyter_wallaroo.types.workspace import Workspace
 
@@ -104,18 +105,8 @@ class ListedPipeline(Struct, frozen=True, kw_only=True):
     """Beyond the vendor's fields: the UUID of the deployed version; after a rollback not the newest."""
 
 
-class ListPipelines(Struct, frozen=True, kw_only=True):
-    """``pipelines/list_pipelines``: of one workspace (id or name), or of all.
-
-    Beyond the vendor's fields: ``name``, only those called so; ``after`` and ``limit``, a page: ``after`` is the
-    ``next`` of the page before. Without ``limit`` the answer has all, on the way while they are read.
-    """
-
-    workspace_id: int | None = None
-    workspace_name: str | None = None
-    name: str | None = None
-    after: int | None = None
-    limit: int | None = None
+class ListPipelines(ListNamed, frozen=True, kw_only=True):
+    """``pipelines/list_pipelines``."""
 
 
 class PipelineList(Struct, frozen=True, kw_only=True):

@@ -77,8 +77,12 @@ class RunState(StrEnum):
 
 
 class StoredTask(Struct, frozen=True, kw_only=True):
-    """A task as the store has it; times are ms since the epoch, ``timeout_s`` None is the server's own limit."""
+    """A task as the store has it; times are ms since the epoch, ``timeout_s`` None is the server's own limit.
 
+    ``number`` is its place in the order in which tasks were made.
+    """
+
+    number: int
     id: str
     name: str | None
     orchestration_id: str
@@ -173,9 +177,10 @@ class TaskRun(Struct, frozen=True, kw_only=True):
 
 
 class Task(Struct, frozen=True, kw_only=True):
-    """A task with its last runs, newest first."""
+    """A task with its last runs, newest first; ``number`` is its place in the order in which tasks were made."""
 
     id: str
+    number: int
     name: str | None
     workspace_id: int
     workspace_name: str
@@ -203,13 +208,19 @@ class GetTask(Struct, frozen=True, kw_only=True):
 
 
 class ListTasks(Struct, frozen=True, kw_only=True):
-    """``task/list``: of a workspace, of an orchestration, or all; with ``killed`` true only those."""
+    """``task/list``: of a workspace, of an orchestration, or all; with ``killed`` true only those.
+
+    Beyond the vendor's fields: ``limit``, and ``before``, the ``number`` of the last task of the page before. Without
+    ``limit`` the answer has all.
+    """
 
     workspace_id: int | None = None
     orch_id: str | None = None
     orch_sha: str | None = None
     killed: bool | None = None
     run_limit: int | None = None
+    before: int | None = None
+    limit: int | None = None
 
 
 class GetTasksByOrchestration(Struct, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from msgspec import Struct
 
+from jupyter_wallaroo.sdk import task
 from jupyter_wallaroo.types import task as wire
 from jupyter_wallaroo.widgets import assets, plain, task_lines
 from jupyter_wallaroo.widgets.panel import Answer, Panel
@@ -159,7 +160,7 @@ class TasksPanel(Panel):
         return "\n\n".join(parts)
 
     def _every(self) -> list[wire.Task]:
-        return self._api.call("task/list", wire.ListTasks(workspace_id=self._workspace.id()), list[wire.Task])
+        return list(task.every(self._api, wire.ListTasks(workspace_id=self._workspace.id())))
 
     def _runs(self, task_id: str) -> list[RunLine]:
         request = wire.ListTaskRuns(task_id=task_id, limit=SHOWN_RUNS)

@@ -5,6 +5,9 @@
 Each line is one operation at growing sizes, in ms, and the slope of its time against its size, both as logarithms: 1 is
 linear, 0 does not grow, -1 halves when the size doubles. "end" is the slope between the two largest sizes. Every answer
 is checked as in `serving`. The log is written up to 10⁶ records, with ``--full`` to 10⁷.
+
+So that a slope tells of the server and not of what else the machine does, a line is the best time of one request, or
+the CPU time that all processes of the server took for one; where the rate matters, the time between two answers.
 """
 
 from __future__ import annotations
@@ -13,12 +16,11 @@ import argparse
 import math
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
 import numpy as np
 
 from jupyter_wallaroo.demo.server import PrivateServer
@@ -28,6 +30,7 @@ from tests import filling
 from tests.benchmarks import load, log_pages, pages
 from tests.benchmarks.contenders import ARROW, JSON, Endpoint, endpoints_of
 from tests.benchmarks.load_process import LoadProcess
+from tests.benchmarks.process_tree import used
 from tests.benchmarks.table import Case
 from tests.benchmarks.yardstick import Yardstick
 from tests.deploying import deploy, upload, wait_running
@@ -36,6 +39,7 @@ ROWS = (1, 10, 100, 1_000, 10_000, 100_000)
 CONNECTIONS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 REPLICAS = (1, 2)
 PIPELINES = (1, 10, 100, 1_000, 10_000)
+WARM_UP_S = 0.2
 OPEN_RECORDS = 5_000
 """Of a log, those that are not archived yet: a replica's journal is never long."""
 RECORDS = (10_000, 100_000, 1_000_000)
@@ -86,8 +90,39 @@ def show(part: str, grown: Sequence[Growth]) -> None:
         print(f"  {growth.name:<38}{cells}{growth.slope:>8.2f}{growth.end:>8.2f}", flush=True)
 
 
-def _grow(name: str, sizes: Sequence[int], measure: Callable[[int], float]) -> Growth:
-    return Growth(name, sizes, [measure(size) for size in sizes])
+def _grow(name: str, sizes: Sequence[int], measure: Callable[[int], Mapping[str, float]]) -> Iterator[Growth]:
+    found = [measure(size) for size in sizes]
+    for figure in found[0]:
+        yield Growth(f"{name}, {figure}", sizes, [figures[figure] for figures in found])
+
+
+class _Asking:
+    """Asks doors from a process of its own, and says what an answer took."""
+
+    def __init__(self, stack: ExitStack, seconds: float) -> None:
+        self._yardstick, self._process = Yardstick(), stack.enter_context(LoadProcess())
+        self._seconds = seconds
+
+    def best_ms(self, endpoint: Endpoint, case: Case) -> float:
+        """Return the best time of a request."""
+        return self._run(endpoint, case)[0].best_ms
+
+    def alone(self, endpoint: Endpoint, case: Case) -> Mapping[str, float]:
+        """Return what a request takes for whom it is the only one."""
+        found, cpu_ms = self._run(endpoint, case)
+        return {"best": found.best_ms, "CPU": cpu_ms}
+
+    def crowded(self, endpoint: Endpoint, case: Case) -> Mapping[str, float]:
+        """Return what an answer takes of those that are given at once."""
+        found, cpu_ms = self._run(endpoint, case)
+        return {"per answer": 1000 / found.rate, "CPU": cpu_ms}
+
+    def _run(self, endpoint: Endpoint, case: Case) -> tuple[load.Load, float]:
+        self._process.run(self._yardstick.job(case, endpoint, WARM_UP_S))
+        worked_s = used(endpoint.pid).cpu_s
+        found = self._process.run(self._yardstick.job(case, endpoint, self._seconds))
+        assert not found.refused + found.wrong, found.first_fault
+        return found, (used(endpoint.pid).cpu_s - worked_s) * 1000 / found.requests
 
 
 def _doors(stack: ExitStack, replicas: int = 1) -> list[Endpoint]:
@@ -100,79 +135,69 @@ def _doors(stack: ExitStack, replicas: int = 1) -> list[Endpoint]:
 
 
 def rows(stack: ExitStack, seconds: float, _: Sequence[int]) -> Iterator[Growth]:
-    """Time of a request by its rows, one connection."""
-    yardstick, process = Yardstick(), stack.enter_context(LoadProcess())
+    """A request by its rows, one connection."""
+    asking = _Asking(stack, seconds)
     for endpoint in _doors(stack):
         # A request of JSON may not be larger than the server takes.
         sizes = ROWS if endpoint.kind == ARROW else ROWS[:-1]
-        yield _grow(
+        yield from _grow(
             f"{endpoint.name}, {endpoint.kind}",
             sizes,
-            lambda size, endpoint=endpoint: (
-                _checked(process.run(yardstick.job(Case(endpoint.kind, size, 1), endpoint, seconds))).p50_ms
-            ),
+            lambda size, endpoint=endpoint: asking.alone(endpoint, Case(endpoint.kind, size, 1)),
         )
 
 
 def connections(stack: ExitStack, seconds: float, _: Sequence[int]) -> Iterator[Growth]:
     """Time between two answers, one row of JSON, by the connections that are served at once."""
-    yardstick, process = Yardstick(), stack.enter_context(LoadProcess())
+    asking = _Asking(stack, seconds)
     for endpoint in _doors(stack):
         if endpoint.kind == JSON:
-            yield _grow(
-                f"{endpoint.name}, per answer",
+            yield from _grow(
+                endpoint.name,
                 CONNECTIONS,
-                lambda size, endpoint=endpoint: (
-                    1000 / _checked(process.run(yardstick.job(Case(JSON, 1, size), endpoint, seconds))).rate
-                ),
+                lambda size, endpoint=endpoint: asking.crowded(endpoint, Case(JSON, 1, size)),
             )
 
 
 def replicas(stack: ExitStack, seconds: float, _: Sequence[int]) -> Iterator[Growth]:
     """Time between two answers at 32 connections, by the replicas that answer."""
-    yardstick, process = Yardstick(), stack.enter_context(LoadProcess())
+    asking = _Asking(stack, seconds)
     doors = {count: _doors(stack, count) for count in REPLICAS}
     for number, endpoint in enumerate(doors[1]):
         case = Case(endpoint.kind, 1 if endpoint.kind == JSON else 1_000, 32)
-        yield _grow(
-            f"{endpoint.name}, {case.rows:,} rows {endpoint.kind}",
+        yield from _grow(
+            f"{endpoint.name}, {case.rows:,} {endpoint.kind}",
             REPLICAS,
-            lambda count, number=number, case=case: (
-                1000 / _checked(process.run(yardstick.job(case, doors[count][number], seconds))).rate
-            ),
+            lambda count, number=number, case=case: asking.crowded(doors[count][number], case),
         )
 
 
 def pipelines(stack: ExitStack, seconds: float, _: Sequence[int]) -> Iterator[Growth]:
-    """Pages of lists, an inference and the start, by the pipelines there are; each has five versions, as each model."""
+    """Pages of lists, an inference and the start, by the pipelines there are; each has five versions, as each model.
+
+    Of a page it is the best time of twenty that counts: what the server works for it, whatever else the machine does.
+    """
     times: dict[str, list[float]] = {}
-    process = stack.enter_context(LoadProcess())
+    asking = _Asking(stack, seconds)
     for count in PIPELINES:
         with tempfile.TemporaryDirectory(prefix="wallaroo-growth-") as name:
             filled = filling.fill(Path(name), filling.Size(count, 5 * count, 1_000))
-            begun = time.perf_counter()
-            with PrivateServer(Path(name), options=pages.PROBE) as server, server.client as client:
-                times.setdefault("start", []).append((time.perf_counter() - begun) * 1000)
+            with pages.started(Path(name)) as (server, start), server.client as client:
+                times.setdefault("start", []).append(start.wall_s * 1000)
+                times.setdefault("start, CPU", []).append(start.cpu_s * 1000)
                 wait_running(client, filled.deployed.name)
-                for page in pages.often(server, client, filled, rounds=10):
-                    times.setdefault(page.name, []).append(page.p50_ms)
-                for door, p50_ms in _inferences(client, server, filled, process, seconds):
-                    times.setdefault(door, []).append(p50_ms)
+                for page in pages.often(server, client, filled, rounds=20):
+                    times.setdefault(page.name, []).append(page.best_ms)
+                for endpoint in endpoints_of(server, client, filled.deployed):
+                    if endpoint.kind == JSON:
+                        best_ms = asking.best_ms(endpoint, Case(JSON, 1, 1))
+                        times.setdefault(f"{endpoint.name}, 1 row", []).append(best_ms)
+        print(f"  {count:,} pipelines: done", flush=True)
     yield from (Growth(name, PIPELINES, found) for name, found in times.items())
 
 
-def _inferences(
-    client: httpx.Client, server: PrivateServer, filled: filling.Filled, process: LoadProcess, seconds: float
-) -> Iterator[tuple[str, float]]:
-    yardstick = Yardstick()
-    for endpoint in endpoints_of(server, client, filled.deployed):
-        if endpoint.kind == JSON:
-            found = _checked(process.run(yardstick.job(Case(JSON, 1, 1), endpoint, seconds)))
-            yield f"{endpoint.name}, 1 row", found.p50_ms
-
-
 def log(stack: ExitStack, _: float, sizes: Sequence[int]) -> Iterator[Growth]:
-    """Pages of 1,000 records of a log, by all its records, one per inference; read as often as it takes to be warm."""
+    """Pages of 1,000 records of a log, by all its records, one per inference: the first time, and the best after that."""
     times: dict[str, list[float]] = {}
     for size in sizes:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="wallaroo-growth-"))
@@ -190,12 +215,8 @@ def log(stack: ExitStack, _: float, sizes: Sequence[int]) -> Iterator[Growth]:
             times.setdefault(f"{name}, first time", []).append(cold)
             times.setdefault(f"{name}, again", []).append(warm)
         journal.close()
+        print(f"  {size:,} records: done", flush=True)
     yield from (Growth(name, sizes, found) for name, found in times.items())
-
-
-def _checked(found: load.Load) -> load.Load:
-    assert not found.refused + found.wrong, found.first_fault
-    return found
 
 
 PARTS: dict[str, Callable[[ExitStack, float, Sequence[int]], Iterator[Growth]]] = {

@@ -53,6 +53,7 @@ class Load:
 
     requests: int = 0
     elapsed_s: float = 0.0
+    best_ms: float = 0.0
     p50_ms: float = 0.0
     p99_ms: float = 0.0
     busy: float = 0.0
@@ -244,5 +245,6 @@ def run(job: Job) -> Load:
             connection.socket.close()
     taken = sorted(value for connection in connections for value in connection.taken)
     load.requests = len(taken)
+    load.best_ms = taken[0] * 1000
     load.p50_ms, load.p99_ms = (taken[int(len(taken) * share)] * 1000 for share in (0.5, 0.99))
     return load

@@ -34,13 +34,13 @@ class Collector:
         self.ended.set()
 
 
-async def received(data: bytes, cuts: list[int]) -> list[Frame]:
+async def received(data: bytes, cuts: list[int], most: int = 0) -> list[Frame]:
     """What a connection makes of ``data`` that comes in the given pieces over a real socket, then ends."""
     collector = Collector()
     ours, theirs = socket.socketpair()
     theirs.setblocking(False)
     loop = asyncio.get_running_loop()
-    await loop.create_connection(lambda: FrameConnection(collector), sock=ours)
+    await loop.create_connection(lambda: FrameConnection(collector, most=most), sock=ours)
     with theirs:
         start = 0
         for end in [*sorted(cuts), len(data)]:
@@ -92,14 +92,16 @@ def filled(drawn: list[tuple[int, int, bytes, int]]) -> list[Frame]:
     ]
 
 
-@settings(max_examples=40, deadline=None)
-@given(drawn=FRAMES, data=st.data())
-def test_frames_arrive_as_they_were_sent(drawn: list[tuple[int, int, bytes, int]], data: st.DataObject) -> None:
-    """Any mix of sizes, any cut of the stream: each frame once, whole, in order."""
+@settings(max_examples=60, deadline=None)
+@given(drawn=FRAMES, data=st.data(), most=st.integers(0, 3))
+def test_frames_arrive_as_they_were_sent(
+    drawn: list[tuple[int, int, bytes, int]], data: st.DataObject, most: int
+) -> None:
+    """Any mix of sizes, any cut of the stream, however many a turn: each frame once, whole, in order."""
     expected = filled(drawn)
     stream = b"".join(raw(*frame) for frame in expected)
     cuts = data.draw(st.lists(st.integers(0, len(stream)), max_size=12))
-    assert expected == asyncio.run(received(stream, cuts))
+    assert expected == asyncio.run(received(stream, cuts, most))
 
 
 @settings(max_examples=20, deadline=None)
@@ -122,6 +124,31 @@ def test_many_small_frames() -> None:
     """More frames than fit the receive buffer at once."""
     expected = [(number, 2, b"x" * (number % 50), b"y" * (number % 300)) for number in range(5_000)]
     assert expected == asyncio.run(received(b"".join(raw(*frame) for frame in expected), []))
+
+
+def test_a_turn_has_few_frames() -> None:
+    """However many come at once; timers and others' sockets get their turns in between."""
+    expected = [(number, 2, b"head", b"body") for number in range(100)]
+    stream = b"".join(raw(*frame) for frame in expected)
+
+    async def main() -> list[int]:
+        collector = Collector()
+        ours, theirs = socket.socketpair()
+        loop = asyncio.get_running_loop()
+        await loop.create_connection(lambda: FrameConnection(collector, most=7), sock=ours)
+        turns = []
+        with theirs:
+            theirs.sendall(stream)
+            async with asyncio.timeout(20):
+                while len(collector.frames) < len(expected):
+                    before = len(collector.frames)
+                    await asyncio.sleep(0)
+                    turns.append(len(collector.frames) - before)
+        await collector.ended.wait()
+        assert collector.frames == expected
+        return turns
+
+    assert max(asyncio.run(main())) == 7
 
 
 @pytest.mark.parametrize("buffer_bytes", [64, 101, 1000])

@@ -41,7 +41,7 @@ def orchestration(wl: Client) -> Iterator[Orchestration]:
 
 def facts(**more: Any) -> wire.Task:
     given: dict[str, Any] = {
-        "id": "c1", "name": "nightly", "workspace_id": 3, "workspace_name": "team", "orch_id": "o1", "orch_sha": "5ha",
+        "id": "c1", "number": 1, "name": "nightly", "workspace_id": 3, "workspace_name": "team", "orch_id": "o1", "orch_sha": "5ha",
         "input_data": {}, "status": TaskStatus.STARTED, "killed": False, "run_type": RunType.SCHEDULED,
         "schedule": "42 * * * *", "time_zone": "UTC", "next_firings": [AT], "timeout": None, "debug": False,
         "last_runs": [], "created_at": AT, "updated_at": AT,

@@ -19,6 +19,7 @@ from jupyter_wallaroo.services.clock import Clock
 from jupyter_wallaroo.services.users import UserService
 from jupyter_wallaroo.services.workspaces import WorkspaceService
 from jupyter_wallaroo.store import assays, pipelines
+from jupyter_wallaroo.store.assays import Asked
 from jupyter_wallaroo.store.data_directory import DataDirectory
 from jupyter_wallaroo.store.db import Store
 from jupyter_wallaroo.supervisor.analyst import AnalystProcess
@@ -213,14 +214,14 @@ def test_what_was_missed_is_caught_up_once(path: Path) -> None:
         assert await house.quiet() == after(3)
 
     async def second(house: House) -> None:
-        (assay,) = await house.assays.every()
+        (assay,) = await house.assays.every(Asked())
         found = await house.until(assay, 8)
         assert [(item.span.start_ms - START_MS) // DAY_MS for item in found] == [1, 2, 3, 5, 6, 7, 8, 9]
         assert await house.quiet() == after(11)
 
     async def third(house: House) -> None:
         assert await house.quiet() == after(11)
-        (assay,) = await house.assays.every()
+        (assay,) = await house.assays.every(Asked())
         assert len(await house.results(assay)) == 8
 
     in_house(path, after(1), first)

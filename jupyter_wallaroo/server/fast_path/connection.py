@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 from jupyter_wallaroo.engine.frames import Buffer
 from jupyter_wallaroo.errors import WallarooError
 from jupyter_wallaroo.server.body_room import SHARED_FROM_BYTES
+from jupyter_wallaroo.server.fast_path.verdicts import HEAD_END
 from jupyter_wallaroo.types.plan import Answered
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from jupyter_wallaroo.server.fast_path.verdicts import Verdict
     from jupyter_wallaroo.supervisor.deployment import Deployment
 
-HEAD_END = b"\r\n\r\n"
 MAX_PENDING_BYTES = 256 * 1024
 """What is read ahead of requests that wait for the one before them."""
 
@@ -31,16 +31,13 @@ class FastConnection(asyncio.BufferedProtocol):
         Whose connection it is.
     peer
         The address of the client.
-    context
-        What Tornado knows of where requests come from.
     idle_limit_s
         How long the client may take to send the next request.
     """
 
-    def __init__(self, path: FastPath, peer: str, context: object, idle_limit_s: float) -> None:
+    def __init__(self, path: FastPath, peer: str, idle_limit_s: float) -> None:
         self._path = path
         self._peer = peer
-        self._context = context
         self._idle_limit_s = idle_limit_s
         self._transport: asyncio.Transport | None = None
         self._pending = b""
@@ -206,9 +203,7 @@ class FastConnection(asyncio.BufferedProtocol):
     def _refuse(self, error: Exception) -> None:
         assert self._verdict is not None
         try:
-            answer = self._path.refusal(
-                self._verdict, error, context=self._context, deployment=self._deployment, begun=self._begun
-            )
+            answer = self._path.refusal(self._verdict, error, deployment=self._deployment, begun=self._begun)
         except BaseException:
             self.cut_off()
             raise

@@ -11,7 +11,7 @@ from tornado.concurrent import Future
 if TYPE_CHECKING:
     from tornado.web import Application
 
-    from jupyter_wallaroo.server.fast_path.verdicts import Verdict
+    from jupyter_wallaroo.server.fast_path.verdicts import Origin, Verdict
     from jupyter_wallaroo.supervisor.deployment import Deployment
 
 
@@ -20,12 +20,12 @@ class Collected(httputil.HTTPConnection):
 
     Parameters
     ----------
-    context
-        Where the request came from, as Tornado knows it.
+    origin
+        Where the request came from.
     """
 
-    def __init__(self, context: object) -> None:
-        self.context = context
+    def __init__(self, origin: Origin) -> None:
+        self.context = origin
         self.answer = b""
 
     def set_close_callback(self, callback: Callable[[], None] | None) -> None:
@@ -58,7 +58,6 @@ def refusal(
     verdict: Verdict,
     error: Exception,
     *,
-    context: object,
     deployment: Deployment | None,
     begun: float,
 ) -> bytes:
@@ -66,12 +65,10 @@ def refusal(
 
     Parameters
     ----------
-    context
-        Where the request came from, as Tornado knows it.
     begun
         When its head had come, by `time.perf_counter`.
     """
-    collected = Collected(context)
+    collected = Collected(verdict.origin)
     request = httputil.HTTPServerRequest(
         start_line=verdict.start_line, headers=verdict.headers.copy(), connection=collected
     )

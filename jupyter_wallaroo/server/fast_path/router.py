@@ -19,9 +19,10 @@ from tornado.routing import Router
 
 from jupyter_wallaroo.engine.frames import RECEIVE_BYTES
 from jupyter_wallaroo.server.fast_path.connection import FastConnection
+from jupyter_wallaroo.server.fast_path.entrance import Entrance, is_plain, peer_of
 from jupyter_wallaroo.server.fast_path.refusing import refusal
 from jupyter_wallaroo.server.fast_path.replay import ReplayStream
-from jupyter_wallaroo.server.fast_path.verdicts import Verdict, Verdicts, answer_head, length_of
+from jupyter_wallaroo.server.fast_path.verdicts import Origin, Verdict, Verdicts, answer_head, length_of
 from jupyter_wallaroo.server.identity import RENEWED_BEFORE_S
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class FastPath(Router):
         self.receiving = app.receiving
         self.scratch = memoryview(bytearray(RECEIVE_BYTES))
         self._date = (0, b"")
+        self._entrance: Entrance | None = None
 
     def learn(self, handler: InferHandler, known: Known, form: Form) -> None:
         """Let requests like this one through from now on, which the full handler is about to answer."""
@@ -67,6 +69,7 @@ class FastPath(Router):
             return
         verdict = Verdict(
             known=known,
+            origin=Origin(request.remote_ip or "", request.protocol),
             handler=type(handler),
             path_args=tuple(handler.path_args),
             start_line=start_line,
@@ -93,21 +96,27 @@ class FastPath(Router):
 
     def _is_takeable(self, connection: HTTP1Connection) -> bool:
         """Tell whether a connection is a plain socket of Jupyter's own server, which can have it back."""
-        server, params = self._server, connection.params
-        return (type(connection.stream) is IOStream or type(connection.stream) is ReplayStream) and (
-            server is not None
-            and server.conn_params is params
-            and not (params.no_keep_alive or params.decompress or params.body_timeout)
+        server = self._server
+        return (
+            (type(connection.stream) is IOStream or type(connection.stream) is ReplayStream)
+            and server is not None
+            and server.conn_params is connection.params
+            and is_plain(server)
         )
 
     @property
     def _server(self) -> HTTPServer | None:
         return getattr(self._app.serverapp, "http_server", None)  # where it is embedded, somebody else's serves
 
+    def open(self) -> None:
+        """Look at connections as they come in, so that many do not meet Tornado at all; called once it listens."""
+        server = self._server
+        if server is not None and is_plain(server):
+            self._entrance = Entrance(self, server)
+            self._entrance.open()
+
     async def take_over(self, connection: HTTP1Connection, verdict: Verdict, size: int, room: Reservation) -> None:
         """Take a connection out of Tornado's hands, of which a request's head was read."""
-        idle_limit_s = connection.params.header_timeout or math.inf
-        protocol = FastConnection(self, _peer(connection), connection.context, idle_limit_s)
         stream = connection.detach()
         rest, is_open = _drained(stream)
         if not is_open:
@@ -116,11 +125,28 @@ class FastPath(Router):
         own = stream.socket.dup()
         own.setblocking(False)
         stream.close()
-        protocol.expect(verdict, size, room, rest)
+        await self.serve(own, _peer(connection), (verdict, size, room), rest)
+
+    async def serve(self, own: socket.socket, peer: str, first: tuple[Verdict, int, Reservation], rest: bytes) -> None:
+        """Answer on a connection of which the head of a request was read.
+
+        Parameters
+        ----------
+        own
+            Its socket, ours from now on.
+        peer
+            The address of the client.
+        first, rest
+            What was decided for the request, the length of its body and the room for it; what was read after its head.
+        """
+        server = self._server
+        assert server is not None, "it was asked for before the connection was taken"
+        protocol = FastConnection(self, peer, server.conn_params.header_timeout or math.inf)
+        protocol.expect(*first, rest)
         try:
             await asyncio.get_running_loop().connect_accepted_socket(lambda: protocol, own)
         except OSError:
-            room.release()
+            first[2].release()
             own.close()
 
     def give_back(self, transport: asyncio.Transport, unanswered: bytes) -> None:
@@ -162,16 +188,16 @@ class FastPath(Router):
         """Count an inference that was answered."""
         self._app.count_inference(deployment.spec.pipeline_id, HTTPStatus.OK, seconds, said.rows, said.anomalies)
 
-    def refusal(
-        self, verdict: Verdict, error: Exception, *, context: object, deployment: Deployment | None, begun: float
-    ) -> bytes:
+    def refusal(self, verdict: Verdict, error: Exception, *, deployment: Deployment | None, begun: float) -> bytes:
         """Return the answer to a request that was refused."""
         serverapp = self._app.serverapp
         assert serverapp is not None
-        return refusal(serverapp.web_app, verdict, error, context=context, deployment=deployment, begun=begun)
+        return refusal(serverapp.web_app, verdict, error, deployment=deployment, begun=begun)
 
     def close(self) -> None:
         """End every connection; more than once is fine."""
+        if self._entrance is not None:
+            self._entrance.close()
         for connection in list(self.connections):
             connection.close()
 
@@ -210,6 +236,4 @@ def _forget(reading: asyncio.Future[bytes]) -> None:
 
 
 def _peer(connection: HTTP1Connection) -> str:
-    """Return the address that a connection itself comes from, whatever a proxy says in its headers."""
-    address = getattr(connection.context, "address", None)
-    return str(address[0]) if isinstance(address, tuple) else ""
+    return peer_of(getattr(connection.context, "address", None))

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 MAX_VERDICTS = 1000
 MAX_HEADS = 4000
 MAX_HEAD_BYTES = 16 * 1024
+HEAD_END = b"\r\n\r\n"
 
 PER_REQUEST = frozenset({"Content-Length", "Traceparent", "Tracestate", "X-Request-Id"})
 """Headers that differ from request to request and mean nothing to any rule."""
@@ -31,6 +32,14 @@ _LENGTH = re.compile(rb"\r\ncontent-length: ?(\d{1,10})\r\n", re.IGNORECASE)
 Key = tuple[object, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a request came from, as Tornado asks its connection; what a trusted proxy says of it is believed."""
+
+    remote_ip: str
+    protocol: str
+
+
 @dataclass(slots=True, eq=False)
 class Verdict:
     """That requests with one head are let through, to which deployment, and how their answers begin.
@@ -39,6 +48,8 @@ class Verdict:
     ----------
     known
         Who is calling; when that is over, so is this.
+    origin
+        Where from.
     handler, path_args
         The full handler's class and what it found in the path.
     start_line, headers
@@ -52,6 +63,7 @@ class Verdict:
     """
 
     known: Known
+    origin: Origin
     handler: type[InferHandler]
     path_args: tuple[str, ...]
     start_line: httputil.RequestStartLine
@@ -61,6 +73,9 @@ class Verdict:
     until: float
     renewed_from: float
 
+    is_due: bool = False
+    """Whether the next request that Tornado has parsed is to be decided anew."""
+
     def holds(self, now: float) -> bool:
         """Tell whether a request may go by it; once, near its end, not, so that it is renewed before all need it."""
         until = min(self.until, self.known.until)
@@ -68,8 +83,15 @@ class Verdict:
             return False
         if now >= self.renewed_from:
             self.renewed_from = until
+            self.is_due = True
             return False
         return True
+
+    def holds_for_parsed(self, now: float) -> bool:
+        """Tell the same of a request that Tornado has parsed, perhaps because `holds` said no before."""
+        holds = self.holds(now) and not self.is_due
+        self.is_due = False
+        return holds
 
 
 @dataclass(slots=True)
@@ -82,11 +104,11 @@ class Verdicts:
     def find(self, start_line: httputil.RequestStartLine, headers: httputil.HTTPHeaders, peer: str) -> Verdict | None:
         """Return the verdict on a head that Tornado has parsed, None when there is none that holds."""
         verdict = self._by_key.get(_key(start_line, headers, peer))
-        return verdict if verdict is not None and verdict.holds(time.monotonic()) else None
+        return verdict if verdict is not None and verdict.holds_for_parsed(time.monotonic()) else None
 
     def find_bytes(self, head: bytes, peer: str) -> tuple[Verdict, int] | None:
         """Return the verdict on a head as it came, and the length of its body; None when there is none that holds."""
-        found = _LENGTH.search(head)
+        found = _LENGTH.search(head) if self._by_key else None
         if found is None:
             return None
         start, end = found.span(1)
