@@ -103,9 +103,8 @@ def _a_node_that_comes_is_used(cluster: RayCluster, client: httpx.Client, place:
             "engine_config": {"engine": {"node_selector": f"place={place}"}},
         },
     )["results"]
-    later = Deployed(
-        made["workspace_id"], made["id"], "later", made["deployment"]["id"], made["deployment"]["name"], ""
-    )
+    name = made["deployment"]["name"]
+    later = Deployed(made["workspace_id"], 0, "later", made["deployment"]["id"], name, url="")
     _wait(client, later, BACK_LIMIT_S, lambda status: status["status"] == "Error")
     (said,) = post(client, "status/get_deployment", name=later.name)["details"]
     assert f"label place={place}" in said
