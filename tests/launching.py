@@ -25,7 +25,7 @@ from tests.deploying import post
 from tests.faults import drill
 
 GONE_LIMIT_S = 30.0
-START_AGAIN_S = 30.0
+START_AGAIN_S = 60.0
 """How long Ray may take to have a lost replica back: it has to start an actor."""
 FEWER = 6
 

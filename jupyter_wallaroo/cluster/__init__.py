@@ -12,7 +12,7 @@
 * What a replica logs goes with its answers, over the same connection and before them: the relay has written it to the
   journal when it passes the answer on. So the log outlives a node and its disk, and no answer waits a round trip.
 * A run of a task has a seat as well, in which the same **warden** guards it. The agent brings it there and takes its
-  log down; a run has no second connection, and no relay: nobody waits for its answer.
+  log down; there is no relay, because nobody waits for an answer.
 * A **seat** takes connections only from who knows its secret, which both sides prove. The bytes themselves are not
   encrypted, as Ray's own are not: the network between server and nodes has to be trusted, or a tunnel.
 * Ends are told by connections. A seat whose relay is gone ends its processes and itself; a relay whose engine is gone

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sys
 from collections.abc import Awaitable, Callable
@@ -11,16 +12,15 @@ import msgspec
 
 from jupyter_wallaroo.cluster import files, handshake
 from jupyter_wallaroo.cluster.link import Link
-from jupyter_wallaroo.engine.frames import Buffer, Kind
+from jupyter_wallaroo.engine.frames import Buffer
 from jupyter_wallaroo.errors import Unavailable
-from jupyter_wallaroo.types.cluster import ClusterKind, Ended, RunTask, SeatAddress, TaskRequest
+from jupyter_wallaroo.types.cluster import ClusterKind, RunTask, SeatAddress, TaskRequest
 from jupyter_wallaroo.types.task_process import Ending, TaskEnd
 
-NODE_LOST = "its node of the Ray cluster was lost: the connection to it ended"
+LOST_REASON = "its node of the Ray cluster, or its actor there, was lost"
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode_end = msgspec.msgpack.Decoder(TaskEnd).decode
-_decode_ended = msgspec.msgpack.Decoder(Ended).decode
 
 
 class TaskRun:
@@ -39,7 +39,6 @@ class TaskRun:
         self._find_seat = find_seat
         self._seat = Link(self._from_seat)
         self._is_begun = False
-        self._lost = NODE_LOST
         self._log = -1
         self._work: asyncio.Task[TaskEnd] | None = None
 
@@ -85,11 +84,10 @@ class TaskRun:
         try:
             head, _ = await self._seat.call(ClusterKind.RUN_TASK, _encode(run))
         except ConnectionError:
-            return TaskEnd(ending=Ending.LOST, reason=self._lost)
+            return TaskEnd(ending=Ending.LOST, reason=LOST_REASON)
         return _decode_end(head)
 
-    def _from_seat(self, _number: int, kind: int, head: bytes, body: Buffer) -> None:
+    def _from_seat(self, _number: int, kind: int, _head: bytes, body: Buffer) -> None:
         if kind == ClusterKind.TASK_LOG and self._log >= 0:
-            os.write(self._log, body)
-        elif kind == Kind.ENDED:
-            self._lost = f"{_decode_ended(head).reason} (node of the Ray cluster)"
+            with contextlib.suppress(OSError):  # a full disk here costs the run its log, not its life there
+                os.write(self._log, body)

@@ -68,6 +68,8 @@ class RayCluster:
         self.head: list[int] = []
         self.raylets: dict[str, int] = {}
         """The process id of each node's raylet, by the node's id."""
+        self.places: dict[str, str] = {}
+        """The id of the newest node with each label ``place``."""
 
     def __enter__(self) -> RayCluster:
         for _ in range(ATTEMPTS - 1):
@@ -124,7 +126,8 @@ class RayCluster:
         for line in self._process.stdout:
             if line.startswith("{"):
                 said = json.loads(line)
-                self.address, self.head, self.raylets = said["address"], said["head"], said["raylets"]
+                self.address, self.head = said["address"], said["head"]
+                self.raylets, self.places = said["raylets"], said["places"]
                 return True
         return False
 
@@ -156,13 +159,17 @@ def _main(nodes: int, cpus: int, port: int) -> None:
         head["gcs_server_port"] = port
     cluster = Cluster(initialize_head=True, head_node_args=head)
 
+    places = {}
+
     def add(place: str) -> None:
-        cluster.add_node(num_cpus=cpus, num_gpus=1, labels={"place": place}, memory=NODE_MEMORY_BYTES, **shared())
+        facts = {"num_cpus": cpus, "num_gpus": 1, "memory": NODE_MEMORY_BYTES, "labels": {"place": place}}
+        places[place] = cluster.add_node(**facts, **shared()).node_id
 
     def tell() -> None:
         said = {
             "address": cluster.address,
             "head": [pid for pids in _pids(cluster.head_node).values() for pid in pids],
+            "places": places,
             "raylets": {node.node_id: _pids(node)["raylet"][0] for node in cluster.worker_nodes},
         }
         print(json.dumps(said), flush=True)

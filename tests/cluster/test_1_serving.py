@@ -74,7 +74,7 @@ def test_replicas_get_the_graphics_processors_and_the_nodes_that_they_ask_for(
     undeploy(ray_client, deployed)
     (there,) = wait_running(ray_client, name)["engines"]
     assert there["info"]["labels"]["node"] == info["labels"]["node"]
-    assert info["labels"]["node"] == list(cluster.raylets)[1]
+    assert info["labels"]["node"] == cluster.places["1"]
     post(ray_client, "pipelines/undeploy", deployment_id=other["results"][0]["deployment"]["id"])
 
 

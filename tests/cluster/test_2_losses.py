@@ -55,8 +55,7 @@ def test_a_node_is_killed_under_load(cluster: RayCluster, ray_server: PrivateSer
     ledger = Ledger()
     deployed = deploy(ray_client, "node", [upload(ray_client, models.row_sum(3), "node")], replicas=2)
     before = engines(ray_client, deployed.name)
-    places = list(cluster.raylets)
-    assert {info["labels"]["node"] for info in before} == set(places)
+    assert {info["labels"]["node"] for info in before} == set(cluster.raylets)
     workspace_id = default_workspace(ray_client)
     task_id = run_once(ray_client, workspace_id, orchestrate(ray_client, workspace_id, WAITS))
     victim = until(lambda: _node_of_a_run(cluster))
@@ -81,7 +80,7 @@ def test_a_node_is_killed_under_load(cluster: RayCluster, ray_server: PrivateSer
     assert run["status"] == "failure"
     assert "node" in run["reason"] and "lost" in run["reason"], run
     undeploy(ray_client, deployed)
-    place = str(places.index(victim))
+    (place,) = (place for place, node in cluster.places.items() if node == victim)
     _a_node_that_comes_is_used(cluster, ray_client, place)
 
 
@@ -104,9 +103,8 @@ def _a_node_that_comes_is_used(cluster: RayCluster, client: httpx.Client, place:
             "engine_config": {"engine": {"node_selector": f"place={place}"}},
         },
     )["results"]
-    later = Deployed(
-        made["workspace_id"], made["id"], "later", made["deployment"]["id"], made["deployment"]["name"], ""
-    )
+    name = made["deployment"]["name"]
+    later = Deployed(made["workspace_id"], 0, "later", made["deployment"]["id"], name, url="")
     _wait(client, later, BACK_LIMIT_S, lambda status: status["status"] == "Error")
     (said,) = post(client, "status/get_deployment", name=later.name)["details"]
     assert f"label place={place}" in said

@@ -86,7 +86,7 @@ def _back_after(client: httpx.Client, deployed: Deployed, gone: int) -> float:
     started = time.monotonic()
     while True:
         status = post(client, "status/get_deployment", name=deployed.name)
-        if status["status"] == "Running" and gone not in _pids(client, deployed):
+        if status["status"] == "Running" and gone not in pids(status):
             return time.monotonic() - started
         assert time.monotonic() - started < 60, status
         time.sleep(0.02)
@@ -154,7 +154,9 @@ def test_a_step_that_never_returns(launcher: Launcher) -> None:
             assert time.monotonic() - started < 3.0
             _back_after(client, deployed, stuck)
             assert not before & _all_pids(client, deployed)
-            assert _do(client, deployed, "well").json()[0]["out"] == {"done": "well"}
+            after = _do(client, deployed, "well")
+            assert after.status_code == 200, after.text
+            assert after.json()[0]["out"] == {"done": "well"}
             assert time.monotonic() - started < 2 + 2 + launcher.back_limit_s(BACK_LIMIT_S)
 
 
