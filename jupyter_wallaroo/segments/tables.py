@@ -18,8 +18,9 @@ from jupyter_wallaroo.segments.journal import Entry, JournalReader
 from jupyter_wallaroo.segments.layout import Layout
 
 MAX_ROWS_PER_FILE = 250_000
-LARGE_BYTES = 64 * 1024
-"""An entry of as many bytes is a batch of its own."""
+LARGE_BYTES = 512 * 1024
+"""An entry of as many bytes is a batch of its own: 10,000 rows of 29 take 0.8 ms so, and 1.1 laid together; 1,000 rows
+take 0.25, and 0.08."""
 
 
 def tables(reader: JournalReader, entries: Iterable[Entry]) -> Iterator[pa.Table]:

@@ -71,7 +71,7 @@ def test_a_long_run_is_cut_into_files(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_large_records_are_archived_among_small_ones(tmp_path: Path) -> None:
     """Each large inference is a batch of its own, and what its records share is in the file once."""
     journal = open_journal(tmp_path)
-    large = 2 * LARGE_BYTES // 8
+    large = LARGE_BYTES // 8 + 1  # rows of two float32
     for time_ms, count in enumerate([1, large, large + 1, 2, 3, large]):
         append(journal, numbers(*range(count)), time_ms, elapsed_ns=time_ms)
     journal.close()
