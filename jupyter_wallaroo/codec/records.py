@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import itertools
+import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -10,10 +12,14 @@ from jupyter_wallaroo import strict_json
 from jupyter_wallaroo.codec import row_texts, scanning
 from jupyter_wallaroo.codec.batch import Answer, Cells, Column, Decoded
 from jupyter_wallaroo.codec.selection import Selection
-from jupyter_wallaroo.errors import InvalidInput
+from jupyter_wallaroo.errors import InvalidInput, InvalidRequest
 
 Field: TypeAlias = bytes | Cells | Column
 """What is written of a field: the JSON that all rows share, or a column."""
+
+_MARK = str(secrets.randbits(128))
+"""Nobody knows it, so that no body can pretend to end where another begins."""
+_BETWEEN = f',"{_MARK}",'.encode()
 
 
 def decode(body: strict_json.Buffer) -> Decoded:
@@ -25,6 +31,23 @@ def decode(body: strict_json.Buffer) -> Decoded:
         Not a non-empty list of objects with the same keys, or a key twice in one object.
     """
     return from_rows(strict_json.decode(body), body)
+
+
+def decode_together(bodies: Sequence[strict_json.Buffer]) -> tuple[Decoded, list[int]] | None:
+    """Return the columns of several records bodies as those of one, and the rows of each body.
+
+    None where anything is wrong with one of them, or they have not the same keys: each has to be read by itself.
+    """
+    text = b"[%b]" % _BETWEEN.join(bodies)
+    try:
+        parts = strict_json.decode(text)
+        lists = parts[::2]
+        if parts[1::2] != [_MARK] * (len(bodies) - 1) or len(lists) != len(bodies):
+            return None
+        counts = [len(rows) if type(rows) is list else 0 for rows in lists]
+        return (from_rows(list(itertools.chain.from_iterable(lists)), text), counts) if all(counts) else None
+    except InvalidRequest:
+        return None
 
 
 def from_rows(rows: Any, body: strict_json.Buffer) -> Decoded:

@@ -6,7 +6,6 @@ written then, they took 0.2 and 2.8.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from typing import TypeAlias
 
@@ -22,6 +21,9 @@ Pieces: TypeAlias = list[bytes | Texts]
 """Rows from left to right: what is the same in all of them, or a text for each."""
 
 encode = msgspec.json.Encoder().encode
+_encode_lines = msgspec.json.Encoder().encode_lines
+_END = b"\0"
+"""Never there in JSON."""
 
 
 def cells(column: Cells | Column) -> Pieces:
@@ -31,7 +33,9 @@ def cells(column: Cells | Column) -> Pieces:
     if isinstance(column, np.ndarray) and column.size:
         return _cut(column)
     values = python_values(column)
-    return [values if type(values[0]) is Raw else [encode(value) for value in values]]
+    if type(values[0]) is Raw:
+        return [values]
+    return [_encode_lines(values).splitlines()]
 
 
 def _cut(tensor: Tensor) -> Pieces:
@@ -66,13 +70,11 @@ def lists(pieces: Pieces, rows: int, ends: Sequence[int]) -> list[bytes]:
         laid[2 * place + 1 :: size] = texts
     for place, text in enumerate(between, 1):
         laid[2 * place :: size] = [text] * rows
-    found = []
-    for start, end in itertools.pairwise((0, *ends)):
-        own = laid[size * start : size * end]
-        own[0] = b"[" + first
-        own.append(last + b"]")
-        found.append(b"".join(own))
-    return found
+    for start in ends[:-1]:
+        laid[size * start] = last + b"]" + _END + b"[" + first
+    laid[0] = b"[" + first
+    laid.append(last + b"]")
+    return b"".join(laid).split(_END) if len(ends) > 1 else [b"".join(laid)]
 
 
 def _parted(pieces: Pieces) -> tuple[list[bytes], list[Texts]]:

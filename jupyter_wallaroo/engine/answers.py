@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import chain
+from itertools import accumulate, chain, pairwise
 from typing import TypeAlias
 
 from jupyter_wallaroo.codec import arrow, records, tensors
-from jupyter_wallaroo.codec.batch import Answer, Cells, Column, Decoded
+from jupyter_wallaroo.codec.batch import Answer, Cells, Column
 from jupyter_wallaroo.codec.selection import Selection
+from jupyter_wallaroo.engine.batching import Read, Waiting
 from jupyter_wallaroo.engine.frames import Buffer
 from jupyter_wallaroo.types.plan import InferRequest, MediaType
 
 Wish: TypeAlias = tuple[tuple[str, ...], tuple[str, ...], str | None]
+Columns: TypeAlias = dict[str, Cells | Column]
 
 _REMEMBERED = 100
 
@@ -23,35 +25,37 @@ class Writer:
     def __init__(self) -> None:
         self._selections: dict[Wish, Selection] = {}
 
-    def write(
-        self, answer: Answer, requests: Sequence[InferRequest], accepts: Sequence[MediaType], decoded: Sequence[Decoded]
-    ) -> list[Buffer]:
+    def write(self, answer: Answer, together: Sequence[Waiting], read: Read) -> list[Buffer]:
         """Return a body for each request.
 
         Parameters
         ----------
         answer
             The rows of all requests, one after the other; what was sent is not in it yet.
-        requests, accepts, decoded
-            By request: what it asks for, the format of its answer, and its columns as they came.
+        together, read
+            The requests, and what was read of them.
         """
-        if len(requests) == 1:
-            answer.request = decoded[0].columns if decoded[0].sent is None else decoded[0].sent
-            return [self._one(answer, requests[0], accepts[0])]
-        ends = []
-        end = 0
-        for item in decoded:
-            end += item.rows
-            ends.append(end)
-        echoed = _laid_together(decoded) if _are_alike(requests, accepts) else None
+        request = read.request
+        if len(together) == 1:
+            answer.request = request.columns if request.sent is None else request.sent
+            return [self._one(answer, together[0].request, together[0].accepts)]
+        ends = [*accumulate(read.rows)]
+        echoed = self._echoed(together) if request.sent is None else request.sent
         if echoed is not None:
             answer.request = echoed
-            return [*records.encode_each(answer, self._selection(requests[0]), ends)]
-        starts = (0, *ends)
+            return [*records.encode_each(answer, self._selection(together[0].request), ends)]
         return [
-            self._one(answer.cut(starts[place], ends[place], decoded[place].columns), request, accepts[place])
-            for place, request in enumerate(requests)
+            self._one(answer.cut(start, end, _sent(waiting)), waiting.request, waiting.accepts)
+            for waiting, (start, end) in zip(together, pairwise((0, *ends)), strict=True)
         ]
+
+    def _echoed(self, together: Sequence[Waiting]) -> Columns | None:
+        """Return what was sent, laid together where it is repeated; None where answers have to be cut apart."""
+        first = together[0].request
+        for waiting in together:
+            if waiting.accepts is not MediaType.RECORDS or not waiting.request.asks_as(first):
+                return None
+        return _laid_together([_sent(waiting) for waiting in together]) if self.repeats(first) else {}
 
     def repeats(self, request: InferRequest) -> bool:
         """Tell whether an answer in records may repeat what was sent."""
@@ -74,20 +78,16 @@ class Writer:
         return found
 
 
-def _are_alike(requests: Sequence[InferRequest], accepts: Sequence[MediaType]) -> bool:
-    """Tell whether all ask for the same fields as records."""
-    first = requests[0]
-    return all(media is MediaType.RECORDS for media in accepts) and all(
-        request.dataset == first.dataset and request.exclude == first.exclude and request.separator == first.separator
-        for request in requests
-    )
+def _sent(waiting: Waiting) -> Columns:
+    assert waiting.decoded is not None, "what was not read as one was read by itself"
+    return waiting.decoded.columns
 
 
-def _laid_together(decoded: Sequence[Decoded]) -> dict[str, Cells | Column] | None:
+def _laid_together(sent: Sequence[Columns]) -> Columns | None:
     """Return the columns of requests with the same names end to end, None where they did not come as JSON."""
-    found: dict[str, Cells | Column] = {}
-    for name in decoded[0].columns:
-        columns = [item.columns[name] for item in decoded]
+    found: Columns = {}
+    for name in sent[0]:
+        columns = [item[name] for item in sent]
         if not all(isinstance(column, list) for column in columns):
             return None
         found[name] = list(chain.from_iterable(columns))

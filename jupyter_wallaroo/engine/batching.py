@@ -1,8 +1,10 @@
 """Requests that wait at the same time, put together to be run at once.
 
 Whatever has arrived by the end of a tick of the event loop is one batch: nobody waits for others to come, unless the
-configuration of a model asks for it. A request that cannot be run with others, or is large, is run alone, in its turn.
-Between two runs the loop goes round, so that answers leave and what has come meanwhile is in the next batch.
+configuration of a model asks for it. Where the batch before was one of several requests, what arrives while these are
+read belongs to it too: the loop goes round until it brings nothing more. A request that cannot be run with others, or
+is large, is run alone, in its turn. Between two runs the loop goes round, so that answers leave and what has come
+meanwhile is in the next batch.
 """
 
 from __future__ import annotations
@@ -26,6 +28,8 @@ LARGE_BYTES = 64 * 1024
 MOST_ROWS = 512
 MOST_BYTES = 4 * 2**20
 """Of the inputs of a joint run."""
+SMALL_BYTES = 4 * 1024
+"""A body up to this size is read together with others: what it costs is not in its bytes."""
 LONGEST_S = 0.02
 """A joint run is kept about this short by what rows have taken so far: the first one waits for the last."""
 
@@ -63,8 +67,20 @@ class Waiting:
         self.reply.refuse(error)
 
 
+@dataclass(slots=True)
+class Read:
+    """Requests that were read as one: the columns of all, the rows of each, and how long it took."""
+
+    request: Decoded
+    rows: list[int]
+    parse_ns: int
+
+
 class Runner(Protocol):
     """Whoever runs what has been put together."""
+
+    def read(self, together: Sequence[Waiting], most_rows: int) -> Read | None:
+        """Read requests for the same fields as one, None where each has to be read by itself."""
 
     def decode(self, waiting: Waiting) -> bool:
         """Read a request's columns unless that was done; False when it was refused instead."""
@@ -72,8 +88,8 @@ class Runner(Protocol):
     def fit(self, waiting: Waiting) -> Fitted | None:
         """Return a decoded request as a part of others, None when it has to be run alone."""
 
-    def run(self, together: Sequence[Waiting]) -> None:
-        """Run requests that can be run together, and reply to each."""
+    def run(self, together: Sequence[Waiting], read: Read | None = None) -> None:
+        """Run requests that can be run together, perhaps read as one before, and reply to each."""
 
 
 class Batches:
@@ -96,6 +112,10 @@ class Batches:
         self._is_called = False
         self._timer: asyncio.TimerHandle | None = None
         self._row_s = 0.0
+        self._heard = 0
+        """How many were waiting when the loop was last told to go round for more."""
+        self._ran = 1
+        """Requests in the batch before."""
 
     def add(self, waiting: Waiting) -> None:
         """Take a request; it is run when the loop has heard of all that have arrived."""
@@ -103,8 +123,11 @@ class Batches:
             waiting.arrived = time.monotonic()
         self._queue.append(waiting)
         if not self._is_called:
-            self._is_called = True
-            asyncio.get_running_loop().call_soon(self._take_turn)
+            self._call()
+
+    def _call(self) -> None:
+        self._is_called = True
+        asyncio.get_running_loop().call_soon(self._take_turn)
 
     def _take_turn(self) -> None:
         """Run the oldest request and what can be run with it, or wait for more."""
@@ -112,21 +135,61 @@ class Batches:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        loop = asyncio.get_running_loop()
+        if self._ran > 1 and self._is_growing():
+            self._call()
+            return
+        if self._run_alike():
+            return
         batch, passed = self._chosen()
         self._queue.extendleft(reversed(passed))
         left_s = 0.0 if passed or not self._delay_s else self._left_s(batch, time.monotonic())
         if left_s > 0:
             self._queue.extendleft(reversed(batch))
-            self._timer = loop.call_later(left_s, self._take_turn)
+            self._timer = asyncio.get_running_loop().call_later(left_s, self._take_turn)
             return
-        try:
-            if batch:
-                self._run(batch)
-        finally:
-            if self._queue and not self._is_called:
-                self._is_called = True
-                loop.call_soon(self._take_turn)
+        self._run(batch)
+
+    def _run_alike(self) -> bool:
+        """Run small requests for the same fields, read as one; False where there are none, or that does not work."""
+        alike = [] if self._delay_s else self._alike()
+        if len(alike) < 2:
+            return False
+        read = self._runner.read(alike, self._rows_allowed())
+        if read is None:
+            return False
+        for _ in alike:
+            self._queue.popleft()
+        self._run(alike, read)
+        return True
+
+    def _alike(self) -> list[Waiting]:
+        """Return those at the head of the queue that are small, not read yet, and ask for the same in records."""
+        first = self._queue[0].request
+        found: list[Waiting] = []
+        if first.content is not MediaType.RECORDS or first.accepts is not MediaType.RECORDS:
+            return found
+        most = self._rows_allowed()
+        for waiting in self._queue:
+            if (
+                len(waiting.body) > SMALL_BYTES
+                or waiting.decoded is not None
+                or not (waiting.request is first or waiting.request.asks_as(first))
+                or len(found) == most
+            ):
+                break
+            found.append(waiting)
+        return found
+
+    def _is_growing(self) -> bool:
+        """Tell whether more have come since this was last asked, and still more could be run with them.
+
+        Notes
+        -----
+        A run costs as much as five rows in it. Clients read their answers one by one, and so the next requests come one
+        by one: it is worth going round for them.
+        """
+        heard, self._heard = self._heard, len(self._queue)
+        return heard < self._heard < self._rows_allowed() and not self._queue[0].is_large
 
     def _chosen(self) -> tuple[list[Waiting], list[Waiting]]:
         """Take the oldest request and those that can be run with it out of the queue, and those passed over."""
@@ -174,11 +237,21 @@ class Batches:
         rows = sum(waiting.fitted.rows for waiting in batch if waiting.fitted is not None)
         return 0.0 if rows >= min(self._target, self._most_rows) else batch[0].arrived + self._delay_s - now
 
-    def _run(self, batch: list[Waiting]) -> None:
+    def _run(self, batch: list[Waiting], read: Read | None = None) -> None:
+        self._heard = 0
+        self._ran = len(batch)
+        try:
+            if batch:
+                self._run_timed(batch, read)
+        finally:
+            if self._queue and not self._is_called:
+                self._call()
+
+    def _run_timed(self, batch: list[Waiting], read: Read | None) -> None:
         started = time.monotonic()
-        self._runner.run(batch)
-        rows = sum(waiting.decoded.rows for waiting in batch if waiting.decoded is not None)
-        taken_s = (time.monotonic() - started) / max(1, rows)
+        self._runner.run(batch, read)
+        rows = [waiting.decoded.rows for waiting in batch if waiting.decoded is not None] if read is None else read.rows
+        taken_s = (time.monotonic() - started) / max(1, sum(rows))
         self._row_s = (self._row_s + taken_s) / 2 if self._row_s else taken_s
 
 

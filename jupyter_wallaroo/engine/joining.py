@@ -1,8 +1,9 @@
 """Which requests of a pipeline can be run together, and how their columns become one request's.
 
-Each request is fitted by itself, to the inputs of the model that takes it, so that what is wrong with one is said to
-that one. What was fitted is laid end to end and goes through the steps as the columns of one request. This is done
-only where every step treats each row by itself, so that nobody can tell that others were there.
+Small requests that ask for the same are read as one body and fitted at once (`Joiner.read`). Where that does not work
+out, each is read and fitted by itself, to the inputs of the model that takes it, so that what is wrong with one is said
+to that one, and what was fitted is laid end to end. Either way it goes through the steps as the columns of one request.
+This is done only where every step treats each row by itself, so that nobody can tell that others were there.
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ from typing import TypeAlias
 
 import numpy as np
 
+from jupyter_wallaroo.codec import records
 from jupyter_wallaroo.codec.batch import Cells, Column, Decoded, Tensor, arrow_array
 from jupyter_wallaroo.codec.cast import pack, to_tensor, unpack
+from jupyter_wallaroo.engine.frames import Buffer
 from jupyter_wallaroo.engine.pipeline import Pipeline, unused
 from jupyter_wallaroo.engine.steps.native import NativeStep
 from jupyter_wallaroo.engine.validation import is_row_wise
@@ -56,8 +59,28 @@ class Joiner:
         self._first = next((models[number] for step in steps for number in _models(step)), None)
         self._split_keys = {key for step in steps if (key := _split_key(step)) is not None}
         self._uses: dict[tuple[str, ...], Sequence[tuple[str, TensorSpec | None]] | None] = {}
-        self.why_not = _why_not(pipeline)
+        tried = pipeline.plan.trial
+        self.why_not = _why_not(pipeline) if tried is None else tried.why_not
         """Why requests of this pipeline are run one by one, in words; None when they need not be."""
+
+    def read(self, bodies: Sequence[Buffer]) -> tuple[Decoded, list[int]] | None:
+        """Return the columns of several bodies of records as one request's, and the rows of each body.
+
+        None where that is not certain to be what `fit` and `joined` would make of them, one after the other.
+        """
+        found = None if self.why_not is not None else records.decode_together(bodies)
+        if found is None or found[0].has_booleans:
+            return None
+        request, counts = found
+        columns: dict[str, Cells | Column] = {}
+        for name, spec in self.uses(tuple(request.columns)) or ():
+            cells = request.columns[name]
+            packed = pack(cells, spec) if spec is not None and isinstance(cells, list) else None
+            tensor = unpack([packed], request.rows, spec) if packed is not None and spec is not None else None
+            if tensor is None:
+                return None
+            columns[name] = tensor
+        return (Decoded(request.rows, columns, sent=request.columns), counts) if columns else None
 
     def fit(self, request: Decoded) -> Fitted | None:
         """Return the request as a part of others, None when it has to be run, or refused, by itself."""

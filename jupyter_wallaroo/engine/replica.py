@@ -15,7 +15,7 @@ import numpy as np
 from jupyter_wallaroo.codec import arrow, bulk, records, tensors
 from jupyter_wallaroo.codec.batch import Decoded
 from jupyter_wallaroo.engine.answers import Writer
-from jupyter_wallaroo.engine.batching import Batches, Waiting, settings_of
+from jupyter_wallaroo.engine.batching import Batches, Read, Waiting, settings_of
 from jupyter_wallaroo.engine.frames import Buffer, Kind
 from jupyter_wallaroo.engine.joining import Fitted, Joiner, NotTogether, joined
 from jupyter_wallaroo.engine.peer import Peer
@@ -25,7 +25,7 @@ from jupyter_wallaroo.errors import DeadlineExceeded, EngineFailure, StorageFull
 from jupyter_wallaroo.segments.journal import Clock, Extra, Journal
 from jupyter_wallaroo.segments.journal_files import JournalFiles, Sink
 from jupyter_wallaroo.segments.layout import Layout
-from jupyter_wallaroo.types.plan import Answered, InferRequest, Loaded, MediaType, Plan
+from jupyter_wallaroo.types.plan import Answered, InferRequest, Loaded, MediaType, Plan, Trial
 
 _decode_plan = msgspec.msgpack.Decoder(Plan).decode
 _decode_request = msgspec.msgpack.Decoder(InferRequest).decode
@@ -103,7 +103,7 @@ class Replica:
         self._pipeline = pipeline
         gc.collect()
         gc.freeze()  # what is loaded stays; looking through it again and again took up to 35 ms of a request
-        return _encode(Loaded(load_s=time.perf_counter() - started)), b""
+        return _encode(Loaded(load_s=time.perf_counter() - started, trial=Trial(self._joiner.why_not))), b""
 
     def renew_journal(self, head: bytes, body: Buffer) -> tuple[bytes, Buffer]:
         """Begin a new file with the next inference: whoever keeps the journal could not keep all of this one."""
@@ -141,14 +141,28 @@ class Replica:
         assert waiting.decoded is not None, "see decode"
         return self._joiner.fit(waiting.decoded) if self._joiner is not None else None
 
-    def run(self, together: Sequence[Waiting]) -> None:
+    def read(self, together: Sequence[Waiting], most_rows: int) -> Read | None:
+        """Read requests for the same fields as one, None where each has to be read by itself."""
+        if self._joiner is None or time.monotonic() > min(waiting.request.deadline for waiting in together):
+            return None
+        started = time.perf_counter_ns()
+        try:
+            found = self._joiner.read([waiting.body for waiting in together])
+        except Exception:  # noqa: BLE001  whatever it was, it is one request's: the others are not to suffer
+            return None
+        if found is None or found[0].rows > most_rows:
+            return None
+        return Read(*found, parse_ns=time.perf_counter_ns() - started)
+
+    def run(self, together: Sequence[Waiting], read: Read | None = None) -> None:
         """Run requests that can be run together, and reply to each; singly, when they cannot be after all."""
         try:
-            answers = self._answered(together)
+            answers = self._answered(together, read)
         except Exception as error:  # noqa: BLE001  as above
             if len(together) > 1 and not isinstance(error, StorageFull):
                 for waiting in together:
-                    self.run([waiting])
+                    if self.decode(waiting):
+                        self.run([waiting])
                 return
             for waiting in together:
                 waiting.refuse(error)
@@ -183,28 +197,26 @@ class Replica:
             return found
         return None
 
-    def _answered(self, together: Sequence[Waiting]) -> list[tuple[Answered, Buffer]]:
+    def _answered(self, together: Sequence[Waiting], read: Read | None = None) -> list[tuple[Answered, Buffer]]:
         """Run and log requests as one, and return the answer to each."""
         if self._pipeline is None:
             raise EngineFailure("An inference came before the models were loaded.")
-        decoded = [waiting.decoded for waiting in together if waiting.decoded is not None]
-        request = decoded[0] if len(together) == 1 else joined([item.fitted for item in together if item.fitted])
+        read = read or _read(together)
+        request = read.request
         result = self._pipeline.run(request)
         if len(together) > 1 and result.dropped:
             raise NotTogether("A model failed, perhaps on one of the requests only.")
         time_ms = self._clock.stamp()
-        parse_ns = sum(waiting.parse_ns for waiting in together)
-        answer = self._pipeline.answer(request.rows, result, time_ms=time_ms, parse_ns=parse_ns)
-        wishes = [waiting.request for waiting in together]
-        bodies = self._writer.write(answer, wishes, [waiting.accepts for waiting in together], decoded)
+        answer = self._pipeline.answer(request.rows, result, time_ms=time_ms, parse_ns=read.parse_ns)
+        bodies = self._writer.write(answer, together, read)
         self._log(request.rows, time_ms, Extra(answer.elapsed_ns, answer.dropped), result)
         counts = answer.anomaly_counts() if answer.anomalies else None
         answers = []
         start = 0
-        for waiting, item, body in zip(together, decoded, bodies, strict=True):
-            marked = 0 if counts is None else int(np.count_nonzero(counts[start : start + item.rows]))
-            answers.append((Answered(waiting.accepts, item.rows, marked), body))
-            start += item.rows
+        for waiting, rows, body in zip(together, read.rows, bodies, strict=True):
+            marked = 0 if counts is None else int(np.count_nonzero(counts[start : start + rows]))
+            answers.append((Answered(waiting.accepts, rows, marked), body))
+            start += rows
         return answers
 
     def _log(self, rows: int, time_ms: int, extra: Extra, result: Result) -> None:
@@ -217,6 +229,13 @@ class Replica:
                 f"The inference could not be logged, so it was not answered: {error.strerror}.",
                 hint="Free space on the disk that holds the data directory.",
             ) from error
+
+
+def _read(together: Sequence[Waiting]) -> Read:
+    """Return what was read of requests, each by itself, as one; `NotTogether` where that is none."""
+    decoded = [waiting.decoded for waiting in together if waiting.decoded is not None]
+    request = decoded[0] if len(together) == 1 else joined([item.fitted for item in together if item.fitted])
+    return Read(request, [item.rows for item in decoded], sum([waiting.parse_ns for waiting in together]))
 
 
 def _decode_json(content: MediaType, body: Buffer) -> tuple[Decoded, bool]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from jupyter_wallaroo.sdk import display
 from jupyter_wallaroo.sdk.model_version import ModelVersion
 from jupyter_wallaroo.sdk.noun import Noun
+from jupyter_wallaroo.sdk.pages import walk
 from jupyter_wallaroo.sdk.pipeline import Pipeline
 from jupyter_wallaroo.types import tag as wire
 from jupyter_wallaroo.types.config import Nothing
@@ -47,13 +48,16 @@ class Tag(Noun[wire.Tag]):
 
     def list_pipelines(self) -> list[Pipeline]:
         """Return the pipelines that have it, oldest first."""
-        return [Pipeline.fetch(self._client, item.name, item.workspace_id) for item in self._listed().pipelines]
+        return list(reversed(self._client.search_pipelines(tag=self.tag())))
 
     def list_models(self) -> list[ModelVersion]:
         """Return the model versions that have it, oldest first."""
-        return [ModelVersion.fetch(self._client, item.id) for item in self._listed().models]
+        return list(reversed(self._client.search_models(tag=self.tag())))
 
     def _listed(self) -> wire.ListedTag:
+        """Return it with what has it: as it was listed, else as it is."""
+        if isinstance(self._facts, wire.ListedTag):
+            return self._facts
         request = wire.ListTags(after=self.id() - 1, limit=1)
         return self._client.api.call("tags/list", request, wire.TagList).tags[0]
 
@@ -90,13 +94,12 @@ def create(client: Client, words: str) -> Tag:
 
 def fetch_all(client: Client) -> Tags:
     """Return all tags."""
-    found = Tags()
-    after: int | None = 0
-    while after is not None:
-        page = client.api.call("tags/list", wire.ListTags(after=after, limit=1000), wire.TagList)
-        found.extend(Tag(client, wire.Tag(id=item.id, tag=item.tag)) for item in page.tags)
-        after = page.next
-    return found
+
+    def page(size: int, after: int | None) -> tuple[list[wire.ListedTag], int | None]:
+        found = client.api.call("tags/list", wire.ListTags(after=after or 0, limit=size), wire.TagList)
+        return found.tags, found.next
+
+    return Tags(Tag(client, facts) for facts in walk(page))
 
 
 def _pipeline_id(pipeline: Pipeline | int) -> int:

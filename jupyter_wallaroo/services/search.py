@@ -58,11 +58,12 @@ class SearchService:
         return ModelVersionsFound(model_versions=await self._store.read(models.versions_by_id, keys), next=following)
 
 
-def _shared(request: SearchPipelines | SearchModels, limit: int) -> dict[str, str | int | None]:
+def _shared(request: SearchPipelines | SearchModels, limit: int) -> dict[str, str | int | bool | None]:
     return {
         "term": name_key(request.search_term) if request.search_term else None,
         "tag": name_key(request.tag) if request.tag is not None else None,
-        "deployed": int(request.deployed) if request.deployed is not None else None,
+        "deployed": request.deployed or None,
+        "undeployed": request.deployed is False or None,
         "workspace": request.workspace_id,
         "before": request.before,
         "limit": limit + 1,

@@ -63,12 +63,12 @@ def page(
     db: Database, *, workspace_id: int | None, pipeline: str | None, before_id: int | None, limit: int
 ) -> list[AuditRecord]:
     """Return the newest records older than ``before_id``, at most ``limit``; of a workspace, of a pipeline's name."""
-    sql = """
-    SELECT a.*, u.username FROM audit_records a JOIN users u ON u.id = a.user_id
-    WHERE (:before IS NULL OR a.id < :before) AND (:workspace IS NULL OR a.workspace_id = :workspace)
-    AND (:pipeline IS NULL OR a.pipeline_key = :pipeline) ORDER BY a.id DESC LIMIT :limit
-    """
     key = None if pipeline is None else rows.name_key(pipeline)
+    where = rows.where(
+        {"a.id < :before": before_id, "a.workspace_id = :workspace": workspace_id, "a.pipeline_key = :pipeline": key}
+    )
+    sql = f"""SELECT a.*, u.username FROM audit_records a JOIN users u ON u.id = a.user_id{where}
+    ORDER BY a.id DESC LIMIT :limit"""  # noqa: S608  a constant of ours
     values = {"before": before_id, "workspace": workspace_id, "pipeline": key, "limit": limit}
     return [_record(row) for row in rows.query(db, sql, values)]
 

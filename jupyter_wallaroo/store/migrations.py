@@ -286,6 +286,20 @@ def tasks_by_orchestration(db: Database) -> None:
     _execute(db, "CREATE INDEX tasks_by_orchestration ON tasks(orchestration_id, number)")
 
 
+_PAGES = """
+CREATE INDEX models_by_workspace ON models(workspace_id, id);
+CREATE INDEX models_by_name ON models(name_key, id);
+CREATE INDEX pipelines_by_workspace ON pipelines(workspace_id, id);
+CREATE INDEX pipelines_by_name ON pipelines(name_key, id)
+"""
+
+
+@migrations()
+def pages(db: Database) -> None:
+    """Have pages found without a look at, or a sorting of, what is on others."""
+    _execute(db, _PAGES)
+
+
 def _execute(db: Database, statements: str) -> None:
     for statement in statements.split(";"):
         if statement.strip():

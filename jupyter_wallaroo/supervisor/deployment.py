@@ -14,7 +14,7 @@ from jupyter_wallaroo.engine.frames import Buffer
 from jupyter_wallaroo.errors import Conflict, EngineFailure, NotFound, Unavailable
 from jupyter_wallaroo.supervisor.launch import Launcher
 from jupyter_wallaroo.supervisor.relay import Relay
-from jupyter_wallaroo.supervisor.replica import Replica, pod_suffix
+from jupyter_wallaroo.supervisor.replica import Replica, Tried, pod_suffix
 from jupyter_wallaroo.supervisor.spec import DeploymentSpec, Limits, OnRefused
 from jupyter_wallaroo.supervisor.taker import Taker
 from jupyter_wallaroo.types.deployment import Status
@@ -75,7 +75,8 @@ class Deployment:
         self.doorway = limits.doors.open() if limits.doors is not None else None
         """The port that its replicas answer themselves, None when there is none."""
         self._has_run = False
-        self.replicas = self._make(spec, spec.resources.replicas)
+        self._tried = Tried()
+        self.replicas = self._make(spec, spec.resources.replicas, self._tried)
         self._serve(self.replicas)
         self.tell()
 
@@ -83,10 +84,11 @@ class Deployment:
     def _hash(spec: DeploymentSpec) -> str:
         return hashlib.sha256(f"{spec.name}:{spec.pipeline_version}".encode()).hexdigest()[:10]
 
-    def _make(self, spec: DeploymentSpec, count: int) -> list[Replica]:
+    def _make(self, spec: DeploymentSpec, count: int, tried: Tried) -> list[Replica]:
         names = [f"engine-{self._hash(spec)}-{pod_suffix()}" for _ in range(count)]
         return [
-            Replica(name, spec, self._limits, self._launcher, self._changed, doorway=self.doorway) for name in names
+            Replica(name, spec, self._limits, self._launcher, self._changed, tried=tried, doorway=self.doorway)
+            for name in names
         ]
 
     @staticmethod
@@ -326,7 +328,7 @@ class Deployment:
         """Run ``count`` replicas: new ones serve as soon as each is ready, others finish what they owe."""
         present = sorted(self.replicas, key=lambda replica: replica.status is not Status.RUNNING)
         kept, surplus = present[:count], present[count:]
-        self.replicas = [*kept, *(more := self._make(self.spec, count - len(kept)))]
+        self.replicas = [*kept, *(more := self._make(self.spec, count - len(kept), self._tried))]
         self._serve(more)
         if surplus:
             self._retire(surplus)
@@ -349,7 +351,8 @@ class Deployment:
 
     async def _replace(self, spec: DeploymentSpec) -> None:
         self.refusal = None
-        fresh = self._fresh = self._make(spec, self._count(spec))
+        tried = Tried()
+        fresh = self._fresh = self._make(spec, self._count(spec), tried)
         try:
             if self.status is not Status.ERROR:
                 await self._settled(fresh)
@@ -366,14 +369,14 @@ class Deployment:
         finally:
             if self._fresh is fresh:
                 self._fresh = []
-        self._switching = asyncio.get_running_loop().create_task(self._switch(fresh, spec))
+        self._switching = asyncio.get_running_loop().create_task(self._switch(fresh, spec, tried))
         await asyncio.shield(self._switching)
 
     @property
     def _is_switching(self) -> bool:
         return self._switching is not None and not self._switching.done()
 
-    async def _switch(self, fresh: list[Replica], spec: DeploymentSpec) -> None:
+    async def _switch(self, fresh: list[Replica], spec: DeploymentSpec, tried: Tried) -> None:
         """Have ready replicas take the place of the others, once those answer nobody at their own doors any more.
 
         So whoever is told that the new version runs is not answered by the old one.
@@ -387,7 +390,7 @@ class Deployment:
             self._fresh = []
         self._past_restarts = self.restarts
         self.held = None
-        old, self.replicas, self.spec = self.replicas, fresh, spec
+        old, self.replicas, self.spec, self._tried = self.replicas, fresh, spec, tried
         self._watch_doorway()
         self._changed()
         self._retire(old)

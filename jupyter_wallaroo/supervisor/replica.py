@@ -20,7 +20,7 @@ from jupyter_wallaroo.supervisor.spec import DeploymentSpec, Limits
 from jupyter_wallaroo.supervisor.taker import Taker
 from jupyter_wallaroo.types.deployment import Status
 from jupyter_wallaroo.types.door import Retire
-from jupyter_wallaroo.types.plan import Plan
+from jupyter_wallaroo.types.plan import Loaded, Plan, Trial
 
 BACK_OFF_S = (0.0, 0.0, 0.25, 0.5, 1.0, 1.0, 2.0, 5.0, 10.0, 30.0)
 CRASH_WINDOW_S = 60.0
@@ -33,11 +33,18 @@ DIGEST_BYTES = 32
 """What a question about a token begins with; the rest is the token."""
 
 _encode = msgspec.msgpack.Encoder().encode
+_decode_loaded = msgspec.msgpack.Decoder(Loaded).decode
 
 
 def pod_suffix() -> str:
     """Return five random letters and digits, the end of a replica's name (S1-33)."""
     return "".join(random.choices(string.ascii_lowercase + string.digits, k=5))  # noqa: S311  a name, not a secret
+
+
+class Tried:
+    """What one replica has found out about a plan, for the others of the same."""
+
+    trial: Trial | None = None
 
 
 class Replica:
@@ -53,6 +60,8 @@ class Replica:
         Starts its processes.
     changed
         Called whenever `status` may have changed.
+    tried
+        What the first of those that run ``spec`` finds out.
     doorway
         The port that it answers itself, once `serve` was called; None for none.
     """
@@ -65,6 +74,7 @@ class Replica:
         launcher: Launcher,
         changed: OnChange,
         *,
+        tried: Tried,
         doorway: Doorway | None,
     ) -> None:
         self.name = name
@@ -82,6 +92,7 @@ class Replica:
         self._limits = limits
         self._launcher = launcher
         self._changed = changed
+        self._tried = tried
         self._unit: Unit | None = None
         self._crashes: deque[float] = deque()
         self._served = False
@@ -292,6 +303,7 @@ class Replica:
                 f"Loading {' and '.join(slow)} took longer than {limit_s:.0f} s.",
                 hint="Have the model do less when it is loaded, or raise WallarooApp.load_time_limit_s.",
             )
+        self._tried.trial = _decode_loaded(own.result()[0]).trial
 
     async def _first_end(self, unit: Unit) -> str:
         """Wait until the replica or one of its sidekicks has ended; none of them goes on without the others."""
@@ -328,6 +340,7 @@ class Replica:
             threads=threads,
             is_logged=self._limits.is_logged,
             durability=self._limits.durability,
+            trial=self._tried.trial,
         )
 
     def _set(self, status: Status, reason: str | None) -> None:

@@ -106,6 +106,12 @@ PlannedStep = (
 )
 
 
+class Trial(Struct, frozen=True):
+    """What came of trying whether requests can be run together: why they can not, None when they can."""
+
+    why_not: str | None
+
+
 class Plan(Struct, frozen=True, kw_only=True):
     """Everything one replica needs: steps, each on the columns that the one before gave, and the models they run.
 
@@ -122,6 +128,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     durability: Durability
     is_logged: bool = True
     """False: no journal is written."""
+    trial: Trial | None = None
+    """What came of it in another replica of this plan; trying again would take up to a second."""
 
 
 class SidekickPlan(Struct, frozen=True, kw_only=True):
@@ -169,6 +177,16 @@ class InferRequest(Struct, frozen=True, array_like=True):
     separator: str | None = None
     place: tuple[int, int] | None = None
     """Where in the arena the body lies, as offset and size, when it does not come with the frame."""
+
+    def asks_as(self, other: InferRequest) -> bool:
+        """Tell whether both ask for the same fields, of bodies of one format in answers of one format."""
+        return (
+            self.accepts is other.accepts
+            and self.content is other.content
+            and self.dataset == other.dataset
+            and self.exclude == other.exclude
+            and self.separator == other.separator
+        )
 
 
 class Inspect(Struct, frozen=True, kw_only=True):
@@ -226,6 +244,8 @@ class Loaded(Struct, frozen=True, kw_only=True):
     """A replica is ready."""
 
     load_s: float
+    trial: Trial | None = None
+    """None of a sidekick."""
 
 
 class Answered(Struct, frozen=True, array_like=True):

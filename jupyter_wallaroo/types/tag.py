@@ -42,11 +42,9 @@ class TaggedModel(Struct, frozen=True, kw_only=True):
     workspace_id: int
 
 
-class ListedTag(Struct, frozen=True, kw_only=True):
+class ListedTag(Tag, frozen=True, kw_only=True):
     """A tag with everything that has it, oldest first."""
 
-    id: int
-    tag: str
     created_by: str
     created_at: str
     pipelines: list[TaggedPipeline]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jupyter_wallaroo.codec import arrow
+from jupyter_wallaroo.codec.batch import Decoded
 from jupyter_wallaroo.engine import batching
+from jupyter_wallaroo.engine.joining import Fitted
 from jupyter_wallaroo.engine.replica import Replica
 from jupyter_wallaroo.engine.row_wise import mixed
 from jupyter_wallaroo.engine.runtimes.onnx import OnnxRuntime
@@ -33,10 +36,12 @@ from jupyter_wallaroo.types.plan import (
     InferRequest,
     InferStep,
     KeySplitStep,
+    Loaded,
     MediaType,
     Plan,
     RandomSplitStep,
     SelectStep,
+    Trial,
 )
 from jupyter_wallaroo.types.rule import Column, Literal, Operation, Rule
 from tests import models
@@ -345,6 +350,7 @@ def test_a_write_that_fails_refuses_all_and_leaves_the_journal_as_it_was(monkeyp
 def test_a_large_request_is_run_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small ones before and after it go together."""
     monkeypatch.setattr(batching, "LARGE_BYTES", 1000)
+    monkeypatch.setattr(batching, "SMALL_BYTES", 999)
     large = json.dumps([{"x": [1, 2]}] * 200).encode()
     with loaded(PLANS["one model"]) as (replica, folder):
         together(replica, [(head(), row(1, 2)), (head(), large), (head(), row(3, 4))])
@@ -417,8 +423,67 @@ def test_why_a_model_is_not_run_with_others_is_said() -> None:
         assert mixed(OnnxRuntime(file, "m")) is None
 
 
+def test_what_another_replica_found_out_is_not_tried_again(tmp_path: Path) -> None:
+    """It is told with the plan, believed, and passed on."""
+    plan = PLANS["one model"](tmp_path)
+    for trial in (Trial("another found that rows are mixed"), Trial(None)):
+        replica = Replica()
+        told, _ = replica.load(msgspec.msgpack.encode(msgspec.structs.replace(plan, trial=trial)), b"")
+        assert msgspec.msgpack.decode(told, type=Loaded).trial == trial
+        waiting = batching.Waiting(head(), row(1, 2))
+        assert replica.decode(waiting)
+        assert (replica.fit(waiting) is None) is (trial.why_not is not None)
+
+
 def test_a_slow_model_is_not_tried_for_long() -> None:
     """Its deployment would wait for a trial that gains it nothing."""
     started = time.process_time()
     assert mixed(OnnxRuntime(models.slow(turns=1_000_000), "m")) == "trying it took longer than 1 s"
     assert time.process_time() - started < 5, "45 rows would be 15 seconds of work"
+
+
+class Noting:
+    """Runs nothing, and notes how many were run together."""
+
+    def __init__(self) -> None:
+        self.runs: list[int] = []
+
+    def read(self, together: Sequence[batching.Waiting], most_rows: int) -> batching.Read | None:
+        return batching.Read(Decoded(len(together), {}), [1] * len(together), 0)
+
+    def decode(self, waiting: batching.Waiting) -> bool:
+        waiting.decoded = Decoded(1, {})
+        return True
+
+    def fit(self, waiting: batching.Waiting) -> Fitted | None:
+        return None
+
+    def run(self, together: Sequence[batching.Waiting], read: batching.Read | None = None) -> None:
+        self.runs.append(len(together))
+
+
+@pytest.mark.parametrize(
+    ("arriving", "runs"),
+    [
+        ([2, 1, 1, 1], [2, 3]),  # what comes one by one after several were run together waits for the next
+        ([1, 1, 1], [1, 1, 1]),  # a lone client waits for nobody
+        ([2, 1, 0, 0, 1], [2, 1, 1]),  # nobody is waited for twice in vain
+    ],
+)
+def test_the_loop_goes_round_while_more_arrive(arriving: list[int], runs: list[int]) -> None:
+    """By how many arrive in each turn of the loop, counted from when a batch has been run."""
+    runner = Noting()
+    batches = batching.Batches(runner)
+
+    async def serve() -> None:
+        for place, count in enumerate(arriving):
+            for _ in range(count):
+                batches.add(batching.Waiting(head(), b"[]"))
+            await asyncio.sleep(0)
+            while not place and not runner.runs:
+                await asyncio.sleep(0)
+        for _ in range(5):
+            await asyncio.sleep(0)
+
+    asyncio.run(serve())
+    assert runner.runs == runs

@@ -15,7 +15,12 @@ import psutil
 from jupyter_wallaroo.demo.server import PrivateServer
 from tests.deploying import post
 
-EXTENSION_ONLY = ("--ServerApp.jpserver_extensions=jupyter_wallaroo=True",)
+OTHERS = ("jupyterlab", "notebook", "notebook_shim", "jupyter_lsp", "jupyter_server_terminals")
+EXTENSION_ONLY = (
+    "--ServerApp.jpserver_extensions=jupyter_wallaroo=True",
+    *(f"--ServerApp.jpserver_extensions={other}=False" for other in OTHERS),
+)
+"""Starting those takes a third of a server's start."""
 ORPHAN_LIMIT_S = 5.0
 
 

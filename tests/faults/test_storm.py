@@ -26,10 +26,10 @@ from tests.kernel import Kernel
 
 CONNECTIONS = 1000
 ROUNDS = int(os.environ.get("JUPYTER_WALLAROO_TEST_STORM", "2"))
-LOOP_LIMIT_MS = 100.0
-"""Of CPU, twice the goal of 50, as a machine that others keep busy takes longer for the same."""
-ECHO_LIMIT = 4.0
-"""Times what an echo takes beside processes that keep the machine busy and ask for nothing; likewise well above the goal."""
+LOOP_LIMIT_MS = 50.0
+"""Of CPU; measured: 10 to 16 beside 14 processes of others."""
+ECHO_LIMIT = 2.5
+"""Times what an echo takes beside processes that keep the machine busy and ask for nothing; the goal is 1.5."""
 CALM_S = 1.0
 HOGS = 2
 OPTIONS = tuple(

@@ -21,7 +21,7 @@ from tests.faults.drill import EXTENSION_ONLY
 
 LIMIT_S = 60.0
 UP_LIMIT_S = 10.0
-"""Measured: 1.55 and 2.57 s; the goal is 2 s, a busy machine takes longer to start an engine."""
+"""The goal is 2 s; measured: 2.5 to 3.7 s beside 14 processes of others, where an engine's start of 0.35 s takes 2 s."""
 WINDOW_S = 1.0
 TURNS = 60_000
 """About 20 ms a row."""
@@ -124,6 +124,23 @@ def test_more_replicas_soon_and_fewer_after_the_calm(own: PrivateServer, here: h
     print(f"one more replica ran {up_s:.2f} s after the load began; {load.right + light.right} answers")
     assert load.wrong == light.wrong == []
     assert load.right and light.right
+
+
+def test_a_further_replica_does_not_try_the_model_again(here: httpx.Client) -> None:
+    """Nor does one that is started again: what the first found out, in a second of computing, holds for all."""
+    made = deployed(here, {"replicas": 1}, models.slow(turns=400_000))
+    first = _computed_s(status(here, made.name))
+    apply(here, {"name": made.pipeline_name, "resources": {"replicas": 3}})
+    found = until(here, made.name, running(3))
+    others = _computed_s(found).items() - first.items()
+    assert len(others) == 2
+    assert max(taken for _, taken in others) < max(first.values()) - 0.5
+
+
+def _computed_s(found: dict[str, Any]) -> dict[int, float]:
+    """Return how long each replica's process has computed so far."""
+    pids = [int(engine["info"]["labels"]["pid"]) for engine in found["engines"]]
+    return {pid: sum(psutil.Process(pid).cpu_times()[:2]) for pid in pids}
 
 
 def test_none_runs_while_nobody_asks(own: PrivateServer, here: httpx.Client) -> None:

@@ -154,14 +154,13 @@ class Connection(asyncio.BufferedProtocol):
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Return the memory that the next bytes go to."""
-        memory = self._requests.memory()
-        return self.door.view if memory is None else memory
+        return self._requests.memory() if self._requests.has_memory else self.door.view
 
     def buffer_updated(self, nbytes: int) -> None:
         """Take what has come; after the last answer it is dropped."""
         if self._is_ending:
             return
-        if self._requests.memory() is not None:
+        if self._requests.has_memory:
             self._requests.filled(nbytes)
         else:
             self._feed(nbytes)
@@ -182,8 +181,10 @@ class Connection(asyncio.BufferedProtocol):
         self._is_feeding = False
         if not was_within:
             self._since = self.door.now
-        self._send()
-        self._pace()
+        if self._ready:
+            self._send()
+        if self._is_unread or not self.has_room():
+            self._pace()
 
     def head_received(self, head: Head) -> Doing:
         """Take a request, refuse it, or wait for the server to say who sends it."""
@@ -260,19 +261,20 @@ class Connection(asyncio.BufferedProtocol):
 
     def flush(self) -> None:
         """Send the answers that are ready, up to the first that is not."""
-        replies = self._replies
+        replies, ready = self._replies, self._ready
         while replies and replies[0].head:
-            self._ready.append(replies.popleft())
-        if not self._is_feeding:
+            ready.append(replies.popleft())
+        if ready and not self._is_feeding:
             self._send()
             if self._is_unread:
                 self._pace()
 
     def _send(self) -> None:
         ready, transport = self._ready, self._transport
-        if not ready or transport is None or self._is_ending:
+        if transport is None or self._is_ending:
             return
         self._ready = []
+        self._since = self.door.now
         parts: list[Buffer] = []
         for place, reply in enumerate(ready, 1):
             parts.append(reply.head)
@@ -287,15 +289,12 @@ class Connection(asyncio.BufferedProtocol):
             transport.write(b"".join(parts))
         else:
             transport.writelines(parts)
-        self._since = self.door.now
         if self._is_ending:
             self._end()
 
     def _is_to_end(self) -> bool:
         """Tell whether there is to be no other request on this connection."""
-        if self._replies or self._requests.is_within:
-            return False
-        return self._has_no_more or self.door.is_retiring
+        return (self._has_no_more or self.door.is_retiring) and not (self._replies or self._requests.is_within)
 
     def _end(self) -> None:
         """Send no more; what still comes is dropped until the client has taken the last answer."""

@@ -15,11 +15,11 @@ import msgspec
 from jupyter_wallaroo.engine.door.access import DIGEST_BYTES, Access
 from jupyter_wallaroo.engine.door.answers import Answers
 from jupyter_wallaroo.engine.door.connection import IDLE_LIMIT_S, Connection, HttpReply
-from jupyter_wallaroo.engine.door.head import CHUNKED, Head, Heads
+from jupyter_wallaroo.engine.door.head import Asked, Head, Heads
 from jupyter_wallaroo.engine.frames import RECEIVE_BYTES, Buffer, Kind
 from jupyter_wallaroo.engine.process import FrameReply, Queue, Reply
 from jupyter_wallaroo.engine.scoreboard import Scoreboard
-from jupyter_wallaroo.errors import Forbidden, InvalidRequest, NotFound, TooLarge, Unauthenticated, Unavailable
+from jupyter_wallaroo.errors import Forbidden, InvalidRequest, NotFound, Unauthenticated, Unavailable
 from jupyter_wallaroo.types.door import DoorPlan, Retire
 from jupyter_wallaroo.types.plan import InferRequest
 
@@ -29,6 +29,7 @@ MAX_CONNECTIONS = 4096
 TICK_S = 1.0
 RETIRING_TICK_S = 0.1
 NOFILE = 2 * MAX_CONNECTIONS
+_ALIKE_NS = 1_000_000
 
 Submit = Callable[[InferRequest, Buffer, Reply], None]
 Send = Callable[[Kind, bytes, Buffer], None]
@@ -55,6 +56,7 @@ class Door:
     UNKNOWN = Unavailable("The server could not be asked who is calling.", hint="Try again shortly.")
     """In place of a refusal while it is not known who is calling."""
 
+    _last_request: InferRequest
     plan: DoorPlan
     heads: Heads
     access: Access
@@ -77,6 +79,9 @@ class Door:
         """What all connections receive into, one after the other."""
         self.body_bytes = 0
         self._owed = 0
+        self._time_limit_ns = 0
+        self._last_asked: Asked | None = None
+        self._last_until_ns = 0
         self.is_retiring = False
         self.now = time.monotonic()
         """As of the last tick."""
@@ -93,7 +98,8 @@ class Door:
         """Begin to accept."""
         self.plan = _decode_plan(head)
         self.heads = Heads(self.plan)
-        self.access = Access(self.plan.token, lambda digest, credential: self._send(Kind.ASK, digest + credential, b""))
+        self._time_limit_ns = int(self.plan.time_limit_s * 1e9)
+        self.access = Access(lambda digest, credential: self._send(Kind.ASK, digest + credential, b""))
         self._listener.listen(BACKLOG)
         self._is_open = True
         asyncio.get_running_loop().add_reader(self._listener.fileno(), self._accept)
@@ -195,26 +201,20 @@ class Door:
 
     def refusal_of(self, head: Head) -> Exception | None:
         """Return why a request is not taken, None when it is, `UNKNOWN` while it is not known who sends it."""
-        if isinstance(head.refusal, Forbidden):
-            return head.refusal
-        status = self.access.verdict(head.credential)
-        if status != HTTPStatus.OK:
-            return self.UNKNOWN if status is None else _refused(status)
+        if not head.is_own and not isinstance(head.refusal, Forbidden):
+            status = self.access.verdict(head.credential)
+            if status != HTTPStatus.OK:
+                return self.UNKNOWN if status is None else _refused(status)
         return head.refusal or self._lack_of_room(head)
 
     def _lack_of_room(self, head: Head) -> Exception | None:
         plan = self.plan
-        if head.length > plan.body_limit:
-            return TooLarge(
-                f"The request body has {head.length} bytes; at most {plan.body_limit} are taken here.",
-                hint="Send fewer rows per request, or ask whoever runs the server to raise the limit.",
-            )
         if self._owed >= plan.queue:
             return Unavailable(
                 f"This replica already has {plan.queue} requests waiting, the most it holds.",
                 hint="Try again shortly, or deploy with more replicas.",
             )
-        if self.body_bytes + self._room(head) > plan.body_budget:
+        if self.body_bytes + head.room > plan.body_budget:
             return Unavailable("The server holds as many request bodies as it has room for.", hint="Try again shortly.")
         return None
 
@@ -223,13 +223,10 @@ class Door:
         """Tell whether a refused request is counted: one that was for this pipeline, as at the other door."""
         return isinstance(error, Unavailable | InvalidRequest)
 
-    def _room(self, head: Head) -> int:
-        return self.plan.body_limit if head.length == CHUNKED else head.length
-
     def hold(self, reply: HttpReply, head: Head) -> None:
         """Take room for a request's body out of what all may have together (SECURITY D1)."""
-        reply.held = self._room(head)
-        self.body_bytes += reply.held
+        reply.held = head.room
+        self.body_bytes += head.room
 
     def release(self, reply: HttpReply) -> None:
         """Give the room for a request's body back."""
@@ -239,17 +236,26 @@ class Door:
     def submit(self, head: Head, body: Buffer, reply: HttpReply) -> None:
         """Have a complete request worked on."""
         reply.is_owed = True
-        deadline = time.monotonic() + self.plan.time_limit_s
+        now_ns = self.clock_ns()
         if not self._owed:
-            self._scoreboard.due_ns = int(deadline * 1e9)
+            self._scoreboard.due_ns = now_ns + self._time_limit_ns
         self._owed += 1
         self._scoreboard.owed = self._owed
-        asked = head.asked
-        request = InferRequest(asked.accepts, asked.content, deadline, asked.dataset, asked.exclude, asked.separator)
+        request = self._request(head.asked, now_ns)
         try:
             self._submit(request, body, reply)
         except Exception as error:  # noqa: BLE001  the edge of the process, as for frames
             reply.refuse(error)
+
+    def _request(self, asked: Asked, now_ns: int) -> InferRequest:
+        """Return what is asked, with its deadline: one for all that ask the same within a millisecond."""
+        if asked is not self._last_asked or now_ns > self._last_until_ns:
+            self._last_asked, self._last_until_ns = asked, now_ns + _ALIKE_NS
+            deadline = (now_ns + self._time_limit_ns) / 1e9
+            self._last_request = InferRequest(
+                asked.accepts, asked.content, deadline, asked.dataset, asked.exclude, asked.separator
+            )
+        return self._last_request
 
     def ended(self, reply: HttpReply, status: int, started_ns: int, rows: int, anomalies: int) -> None:
         """Count a request that was answered."""
@@ -260,7 +266,7 @@ class Door:
         if reply.is_owed:
             self._owed -= 1
             board.owed = self._owed
-            board.due_ns = now_ns + int(self.plan.time_limit_s * 1e9)
+            board.due_ns = now_ns + self._time_limit_ns
             if self._retired is not None:
                 self._tell_retired()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import re
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -10,7 +11,7 @@ from urllib.parse import parse_qs, unquote
 
 from jupyter_wallaroo.engine.door import parsers
 from jupyter_wallaroo.engine.door.parsers import Malformed, Parsed
-from jupyter_wallaroo.errors import Forbidden, InvalidRequest, NotFound, WallarooError
+from jupyter_wallaroo.errors import Forbidden, InvalidRequest, NotFound, TooLarge, WallarooError
 from jupyter_wallaroo.types.door import DoorPlan
 from jupyter_wallaroo.types.media import negotiate
 from jupyter_wallaroo.types.plan import MediaType
@@ -62,7 +63,11 @@ class Head:
     """HTTP/1.0, where keeping it has to be said."""
     expects: bool
     """Whether the client waits to be told to go on before it sends the body."""
+    room: int
+    """What its body may take, in bytes."""
     credential: bytes
+    is_own: bool
+    """Whether the token is the deployment's own."""
     asked: Asked
     refusal: Exception | None
 
@@ -79,6 +84,8 @@ class Heads:
     def __init__(self, plan: DoorPlan) -> None:
         path = unquote(plan.path)
         self._paths = frozenset({path, f"{path}/{plan.pipeline_name}"})
+        self._token = plan.token.encode()
+        self._body_limit = plan.body_limit
         self._known: dict[bytes, Head] = {}
 
     def read(self, raw: bytes) -> Head:
@@ -112,17 +119,28 @@ class Heads:
         try:
             _require_local(headers)
             asked = self._asked(parsed, headers)
+            self._require_small(length)
         except (WallarooError, Misused) as error:
             refusal = error.with_traceback(None)
+        credential = _credential(headers.get(b"authorization", b""))
         return Head(
             length=length,
             keeps=b"keep-alive" in connection if is_old else b"close" not in connection,
             is_old=is_old,
             expects=_expects(headers, is_old=is_old),
-            credential=_credential(headers.get(b"authorization", b"")),
+            room=self._body_limit if length == CHUNKED else length,
+            credential=credential,
+            is_own=hmac.compare_digest(credential, self._token),
             asked=asked,
             refusal=refusal,
         )
+
+    def _require_small(self, length: int) -> None:
+        if length > self._body_limit:
+            raise TooLarge(
+                f"The request body has {length} bytes; at most {self._body_limit} are taken here.",
+                hint="Send fewer rows per request, or ask whoever runs the server to raise the limit.",
+            )
 
     def _asked(self, parsed: Parsed, headers: dict[bytes, bytes]) -> Asked:
         path, _, query = parsed.target.decode("ascii", "replace").partition("?")

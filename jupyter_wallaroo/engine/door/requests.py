@@ -68,6 +68,8 @@ class Requests:
         self._chunks: Chunks | None = None
         self._large: bytearray | None = None
         self._large_filled = 0
+        self.has_memory = False
+        """Whether the next bytes belong to a large body; else they may go anywhere."""
         self._dropping = 0
         self._is_over = False
 
@@ -76,9 +78,10 @@ class Requests:
         """Whether a request has begun and is not complete."""
         return bool(self._rest or self._head is not None or self._dropping)
 
-    def memory(self) -> memoryview | None:
-        """Return where the next bytes have to go, None for anywhere."""
-        return None if self._large is None else memoryview(self._large)[self._large_filled :]
+    def memory(self) -> memoryview:
+        """Return where the next bytes have to go, when it `has_memory`."""
+        assert self._large is not None, "there is memory of its own"
+        return memoryview(self._large)[self._large_filled :]
 
     def filled(self, count: int) -> None:
         """Take note of ``count`` bytes in `memory`."""
@@ -86,6 +89,7 @@ class Requests:
         self._large_filled += count
         if self._large_filled == len(self._large):
             body, self._large = self._large, None
+            self.has_memory = False
             self._complete(body)
 
     def feed(self, data: bytes | bytearray, end: int) -> None:
@@ -103,7 +107,8 @@ class Requests:
             end = len(data)
         start = 0
         while start < end and not self._is_over and self._taker.has_room():
-            before, start = start, self._take(data, start, end)
+            is_new = self._head is None and not self._dropping
+            before, start = start, (self._take_head if is_new else self._take_rest)(data, start, end)
             if start == before:
                 break
         self._rest = b"" if start == end or self._is_over else bytes(memoryview(data)[start:end])
@@ -112,6 +117,7 @@ class Requests:
         """Let go of what is not complete."""
         self._rest = b""
         self._head = self._chunks = self._large = None
+        self.has_memory = False
         self._dropping = 0
 
     def go_on(self) -> None:
@@ -119,8 +125,8 @@ class Requests:
         data, self._rest = self._rest, b""
         self.feed(data, len(data))
 
-    def _take(self, data: bytes | bytearray, start: int, end: int) -> int:
-        """Take the next part and return where it ends, which is ``start`` when it is not complete."""
+    def _take_rest(self, data: bytes | bytearray, start: int, end: int) -> int:
+        """Take what follows a head and return where it ends, which is ``start`` when it is not complete."""
         if self._dropping:
             dropped = min(self._dropping, end - start)
             self._dropping -= dropped
@@ -131,9 +137,8 @@ class Requests:
                 body, self._chunks = self._chunks.body, None
                 self._complete(body)
             return stop
-        if self._head is not None:
-            return self._take_body(self._head.length, data, start, end)
-        return self._take_head(data, start, end)
+        assert self._head is not None, "there was a head"
+        return self._take_body(self._head.length, data, start, end)
 
     def _take_head(self, data: bytes | bytearray, start: int, end: int) -> int:
         if data.startswith(_LINE, start, end):
@@ -167,6 +172,7 @@ class Requests:
         if length < LARGE_BYTES:
             return start
         self._large = bytearray(length)
+        self.has_memory = True
         self._large_filled = end - start
         self._large[: self._large_filled] = memoryview(data)[start:end]
         return end

@@ -53,10 +53,10 @@ class Taken:
 def feed(requests: Requests, data: bytes) -> None:
     """Do as a transport does: fill the memory that is wanted, else the shared one."""
     while data:
-        memory = requests.memory()
-        if memory is None:
+        if not requests.has_memory:
             requests.feed(bytearray(data) + b"left over from another", len(data))
             return
+        memory = requests.memory()
         count = min(len(memory), len(data))
         memory[:count] = data[:count]
         requests.filled(count)
