@@ -109,7 +109,7 @@ def _a_node_that_comes_is_used(cluster: RayCluster, client: httpx.Client, place:
     (said,) = post(client, "status/get_deployment", name=later.name)["details"]
     assert f"label place={place}" in said
     cluster.add_node(place)
-    _wait(client, later, BACK_LIMIT_S, lambda status: status["status"] == "Running")
+    _wait(client, later, 3 * BACK_LIMIT_S, lambda status: status["status"] == "Running")
     undeploy(client, later)
 
 
