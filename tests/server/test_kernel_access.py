@@ -34,6 +34,9 @@ from tests.server.test_running import TwoPeople
 NAMES = ("WALLAROO_URL", "WALLAROO_SDK_AUTH_TYPE", "WALLAROO_SDK_CREDENTIALS")
 OWNER = User(id="1-2-3", username="ann", email="ann@example.com")
 
+TERMINALS = "--ServerApp.jpserver_extensions=jupyter_server_terminals=True"
+"""One of Jupyter's routes that a kernel's token must not open."""
+
 CALL = """
 import json, os
 import httpx
@@ -69,7 +72,7 @@ def start_kernel(server: PrivateServer, client: httpx.Client) -> str:
 @pytest.mark.parametrize("base_url", ["/", "/user/bob/"])
 def test_a_kernel_calls_without_being_told_anything(tmp_path: Path, base_url: str) -> None:
     """A real kernel of a real server; the address as its own, with or without a prefix (S2-39)."""
-    options = (*drill.EXTENSION_ONLY, "--ServerApp.allow_unauthenticated_access=False")
+    options = (*drill.EXTENSION_ONLY, TERMINALS, "--ServerApp.allow_unauthenticated_access=False")
     path = tmp_path / "data" / FILE_NAME
     with PrivateServer(tmp_path, base_url=base_url, options=options) as server, server.client as client:
         with Kernel(server) as kernel:
